@@ -204,7 +204,7 @@ func keptBesideTaken(err error) error {
 		return err
 	}
 	told := *taken.refusal
-	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user of this endpoint has too, and the value must be unique; send another value, or have the value changed in Keycloak: " + told.Detail
+	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user of this endpoint has too, and the value must be unique; send another value, or ask the operator to change the value in Keycloak: " + told.Detail
 	return &told
 }
 

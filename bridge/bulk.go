@@ -54,7 +54,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 	if err := ctx.Err(); err != nil {
 		return Result{}, &scim.Error{
 			Code: code.NoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
-			Detail: "the time of the request ended before this operation, so nothing was done; send the operation again, with fewer others",
+			Detail: "the time of the request ended before this operation, so nothing was done; send the operation again, in a request with fewer operations",
 		}
 	}
 	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, DryRun: c.DryRun, bulk: true}

@@ -48,7 +48,7 @@ func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, 
 	doc, state := d.doc, d.group
 	parent, err := r.wall.GroupParent()
 	if err != nil {
-		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups, because this version of Keycloak has no groups of organizations and the operator configured no other place for them; ask the operator")
+		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups, because this version of Keycloak has no groups of organizations and the operator configured no group of the realm for them; ask the operator")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
 		return planned{}, err
@@ -81,7 +81,7 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	return k.plan(ctx, r, cur, result)
 }
 
-// plan maps the document that a change made of a group, and plans it.
+// plan plans a change of a group to the document of result.
 func (k groupKind) plan(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	d, err := k.desired(r, result.Document)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // notCreatedHere refuses to rename or delete a group that the tenant neither created nor adopted.
 func notCreatedHere(g keycloak.Group, what string) *scim.Error {
 	if !mapping.Unowned(g.Attributes) {
-		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change only its members, or use the endpoint that created it", what)
+		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this endpoint cannot %s; change only its members, or use the endpoint that created it", what)
 	}
 	return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: the group existed before this endpoint, which did not create it and cannot %s; change only its members, or ask the operator to let this endpoint take the group over", what)
 }

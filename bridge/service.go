@@ -259,7 +259,7 @@ func (r *request) writes() error {
 	case p.Unknown != "":
 		return Unfit(p.Unknown + ", so nothing is written")
 	case r.fitness.Disabled:
-		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; have it enabled in Keycloak first")
+		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; ask the operator to enable the organization in Keycloak first")
 	}
 	return nil
 }

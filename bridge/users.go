@@ -276,7 +276,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !owns:
 		return nil, scim.Forbidden(code.NotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete the account where it was created")
 	case !policy.OwnedOnly:
-		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: the account cannot be deleted while the user is a member of an organization; deactivate the user, or have the membership ended first")
+		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: the account cannot be deleted while the user is a member of an organization; deactivate the user, or ask the operator to end the membership first")
 	}
 	return k.planParting(ctx, r, cur, policy.Disables() && !shared)
 }

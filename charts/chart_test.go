@@ -91,8 +91,8 @@ func everything(t *testing.T) string {
 	return readFile(t, filepath.Join(chart, "ci", "everything-values.yaml"))
 }
 
-// TestTheBridgeTakesTheConfigurationThatTheChartRenders: scim-bridge check finds no problem in the files of a pod.
-func TestTheBridgeTakesTheConfigurationThatTheChartRenders(t *testing.T) {
+// TestTheBridgeAcceptsTheConfigurationThatTheChartRenders: scim-bridge check finds no problem in the files of a pod.
+func TestTheBridgeAcceptsTheConfigurationThatTheChartRenders(t *testing.T) {
 	t.Parallel()
 	token := config.TokenList{Tokens: []config.Token{{Name: "idp", SHA256: config.Digest{1}}}}.Render()
 	for name, values := range map[string]string{"minimal": minimal(t, ""), "everything": everything(t)} {

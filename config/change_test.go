@@ -98,8 +98,8 @@ func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 	}
 }
 
-// TestAFileOfTokensIsWrittenAnew, except a link or a file with a problem.
-func TestAFileOfTokensIsWrittenAnew(t *testing.T) {
+// TestAFileOfTokensIsReplaced, except a link or a file with a problem.
+func TestAFileOfTokensIsReplaced(t *testing.T) {
 	t.Parallel()
 	_, file := changeable(t)
 	more := func(list []Token) []Token { return append(list, Token{Name: "idp", SHA256: Digest{1}}) }

@@ -161,7 +161,7 @@ func (k checker) realms(realms map[string]Realm) {
 		k.credentials(path+".credentials", &realm.Credentials)
 		k.organizations(path, &realm)
 		if len(realm.Tenants) == 0 && !k.given(path+".organizations") {
-			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without a token no client can call")
+			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without a token no client can use the endpoint")
 		}
 		keys := map[string]string{}
 		for i := range realm.Tenants {
@@ -312,7 +312,7 @@ func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
 	first, twice := keys[t.Key]
 	switch {
 	case twice && t.OrganizationID != "":
-		k.add(path+".organizationID", "is also that of "+first, "Give each organization only one tenant")
+		k.add(path+".organizationID", "is also the organizationID of "+first, "Give each organization only one tenant")
 	case twice:
 		k.add(path, fmt.Sprintf("has the key %q of %s", t.Key, first), "Give each tenant of the realm its own key: two tenants with the same key would overwrite each other's values")
 	default:

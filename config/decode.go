@@ -89,7 +89,7 @@ func (d decoder) unknown(path string, p pair, names []string, given map[string]b
 
 func (d decoder) table(path string, n node, v reflect.Value) {
 	if n.kind != kindMapping {
-		d.wrongType(path, n, "names and what belongs to them")
+		d.wrongType(path, n, "names and their values")
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))

@@ -103,7 +103,7 @@ func (t *Table[T]) decodeNode(d decoder, path string, n node) {
 	}
 	if n.kind != kindMapping {
 		d.r.broken[path] = true
-		d.wrongType(path, n, "names and what belongs to them")
+		d.wrongType(path, n, "names and their values")
 		return
 	}
 	*t = Table[T]{}
@@ -173,7 +173,7 @@ func (t *Transform) argument(d decoder, doc TransformDoc, path string, n node) {
 
 func (t *Transform) table(d decoder, path string, n node) {
 	if n.kind != kindMapping {
-		d.wrongType(path, n, "names and what belongs to them")
+		d.wrongType(path, n, "names and their values")
 		return
 	}
 	for _, p := range n.pairs {

@@ -88,7 +88,7 @@ func answer(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte(body))
 }
 
-func TestHostileTextIsNoID(t *testing.T) {
+func TestAHostileTextIsNotAnID(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", ".", "..", "a/b", `a\b`, "../x", "a b", "a\x00b", "a\nb", "a%2fb", "a;b", "a?b", "a#b", "\xff", strings.Repeat("x", 256), "a\u2028b",
@@ -389,8 +389,8 @@ func TestDuringAnOutageNoCallIsMade(t *testing.T) {
 	}
 }
 
-// TestCallersWithoutTimeAreNoOutage: Keycloak answers other callers.
-func TestCallersWithoutTimeAreNoOutage(t *testing.T) {
+// TestCallersWithoutTimeDoNotCountAsAnOutage: Keycloak answers other callers.
+func TestCallersWithoutTimeDoNotCountAsAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	var told outages

@@ -50,7 +50,7 @@ func (c *Client) Organizations(ctx context.Context, first, limit int) ([]Organiz
 	return list, err
 }
 
-// FindOrganization finds an organization by its alias, with regard to case; ok is false when it does not exist. A
+// FindOrganization finds an organization by its alias, in exactly this case; ok is false when it does not exist. A
 // search does not find an alias, but a query does (measured).
 func (c *Client) FindOrganization(ctx context.Context, alias string) (o Organization, ok bool, err error) {
 	q, err := AttributeQuery{Name: "alias", Value: alias}.q()

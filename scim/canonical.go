@@ -414,7 +414,7 @@ func (p Profile) canonicalSimple(a *Attribute, path string, value any) (any, err
 func (p Profile) canonicalBoolean(path string, value any) (any, error) {
 	value = p.Boolean(value)
 	if _, ok := value.(bool); !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes true or false", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be true or false", path)
 	}
 	return value, nil
 }

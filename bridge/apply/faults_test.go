@@ -190,8 +190,8 @@ func TestAStepThatMeetsAFault(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoStepIsRefused, because otherwise it would count as done.
-func TestWhatIsNoStepIsRefused(t *testing.T) {
+// TestAnUnknownStepIsRefused, because otherwise it would count as done.
+func TestAnUnknownStepIsRefused(t *testing.T) {
 	t.Parallel()
 	var a apply.Applier
 	_, err := a.Apply(t.Context(), nil, &apply.Held{}, plan.Plan{nil})

@@ -93,11 +93,11 @@ func unknown(token string) error {
 	case err != nil:
 		return err
 	case id != "":
-		return refused{ErrInvalid, "the token with the key id " + id + " is not one of the tenant's"}
+		return refused{ErrInvalid, "the token with the key id " + id + " does not belong to the tenant"}
 	case isJWT(token):
 		return refused{ErrInvalid, "the tenant accepts no access tokens"}
 	}
-	return refused{ErrInvalid, "the token is not one of the tenant's"}
+	return refused{ErrInvalid, "the token does not belong to the tenant"}
 }
 
 // refused is an error for the client with a cause for the log.

@@ -87,7 +87,7 @@ func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token
 		return tenant.Principal{}, err
 	}
 	if key.Algorithm != "" && key.Algorithm != header.Algorithm {
-		return tenant.Principal{}, refuse("an access token for %s is signed with an algorithm that its key is not for", rule.Name)
+		return tenant.Principal{}, refuse("an access token for %s is signed with an algorithm that its key does not allow", rule.Name)
 	}
 	if err := parsed.Claims(key.Key, new(Claims)); err != nil {
 		return tenant.Principal{}, refuse("an access token for %s is not signed by its issuer", rule.Name)

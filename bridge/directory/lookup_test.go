@@ -168,9 +168,9 @@ func TestFiltersThatNothingCanAnswer(t *testing.T) {
 	}
 }
 
-// TestALookUpThatFindsTooManyIsTheIndexes: the index answers it, and also a look-up that Keycloak
+// TestTheIndexAnswersALookUpThatFindsTooMany: the index answers it, and also a look-up that Keycloak
 // cannot make. With a term on members no index can answer.
-func TestALookUpThatFindsTooManyIsTheIndexes(t *testing.T) {
+func TestTheIndexAnswersALookUpThatFindsTooMany(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]error{"too many": scim.BadRequest("filter-too-wide", scim.TooMany, "many"), "no search": keycloak.ErrNotSearchable} {
 		t.Run(name, func(t *testing.T) {

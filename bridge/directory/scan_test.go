@@ -144,8 +144,8 @@ func TestWhatIsWrittenWhileAPageIsReadIsReadAgain(t *testing.T) {
 	})
 }
 
-// TestWhoWaitsForAnIndexIsToldHowFarItIs after the longest wait. The index is still made.
-func TestWhoWaitsForAnIndexIsToldHowFarItIs(t *testing.T) {
+// TestARequestThatWaitsForAnIndexGetsTheProgress after the longest wait. The index is still made.
+func TestARequestThatWaitsForAnIndexGetsTheProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, of := newNaive(), newTenant("one")

@@ -316,9 +316,9 @@ func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	blind.Refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Groups/"+v.Admins.String(), apptest.PatchBody(`{"op":"remove","path":"members"}`))
 }
 
-// TestALookAtNamesIsBounded: a call for each name in the configuration and for each group above a
+// TestACheckOfNamesIsBounded: a call for each name in the configuration and for each group above a
 // named group, however many groups and users the realm has.
-func TestALookAtNamesIsBounded(t *testing.T) {
+func TestACheckOfNamesIsBounded(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	v := apptest.NewVault(t, fake.Server())

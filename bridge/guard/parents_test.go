@@ -205,8 +205,8 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AParentThatGoesBetweenTwoLooks leaves no place for new groups.
-func TestSecurity_43_AParentThatGoesBetweenTwoLooks(t *testing.T) {
+// TestSecurity_43_AParentThatDisappearsBetweenTwoChecks: without the parent no group can be created.
+func TestSecurity_43_AParentThatDisappearsBetweenTwoChecks(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -293,9 +293,9 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_ADefaultGroupAmongThoseOfAnother makes the tenant unfit, by whatever name or id
-// the mapping names the group.
-func TestSecurity_43_ADefaultGroupAmongThoseOfAnother(t *testing.T) {
+// TestSecurity_43_ADefaultGroupAmongTheGroupsOfAnotherTenant makes the tenant unfit, whether the
+// mapping names the group by its path or by its id.
+func TestSecurity_43_ADefaultGroupAmongTheGroupsOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -216,9 +216,9 @@ func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	second.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
-// TestSecurity_17_AGroupIsNoMember: no id of a group, not even of the tenant's own group, nests a
-// group.
-func TestSecurity_17_AGroupIsNoMember(t *testing.T) {
+// TestSecurity_17_AGroupCannotBeAMember: a client cannot add a group to a group, not even a group of
+// its own tenant.
+func TestSecurity_17_AGroupCannotBeAMember(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

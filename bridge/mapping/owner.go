@@ -295,12 +295,12 @@ func (o Owner) Deactivated(u keycloak.User) bool {
 // notAnswered refuses to deactivate the user of an account that had an owner, when no tenant would
 // close the account.
 func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
-	remedy := "have the operator let this endpoint take the account over first"
+	remedy := "ask the operator to let this endpoint take the account over first"
 	switch {
 	case u.FederationLink != "": // no tenant can take it over
-		remedy = "have the user disabled where the account comes from"
+		remedy = "ask for the user to be disabled where the account comes from"
 	case o.Organization && !u.EmailVerified:
-		remedy = "have the operator verify the account's address in Keycloak, and let this endpoint take the account over"
+		remedy = "ask the operator to verify the account's address in Keycloak, and to let this endpoint take the account over"
 	}
 	if o.Organization {
 		remedy = "end the membership with DELETE, or " + remedy
@@ -316,13 +316,13 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: the user's account comes from a user federation of the realm, and this endpoint cannot change its %s. Send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: the user's account comes from a user federation of the realm, and this endpoint cannot change its %s. Send them as they are, or change them where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are, or have them changed where the account comes from", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are, or change them where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are and change the rest, or ask the operator to let this endpoint take the account over first", list)
 	}
-	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this endpoint cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this endpoint cannot change its %s; end the membership with DELETE, or ask the operator to %slet this endpoint take the account over first", list, verified)
 }
 
 // KeepsIdentifiers refuses a state that would change the identifiers of an account that is Managed.

@@ -65,7 +65,7 @@ func (c compiler) stored(e config.Entry[config.Attribute], unmapped config.Unmap
 }
 
 func (c compiler) noPlace(where config.Where, unmapped config.Unmapped) {
-	c.Add(where, "has no place, because unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
+	c.Add(where, "is not stored, because unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
 }
 
 // urn checks the name of a schema. No URN may be the beginning of another URN before a colon,

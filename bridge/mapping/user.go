@@ -159,7 +159,7 @@ func (s *UserState) extractExternalID(o Owner, attribute string, rest scim.Docum
 	}
 	var ok bool
 	if s.key, ok = LookupKey(o.Key, id); !ok {
-		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(o.Key)-2)
+		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it can have at most %d bytes", maxKey-len(o.Key)-2)
 	}
 	return nil
 }

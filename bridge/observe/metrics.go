@@ -106,7 +106,7 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 		configReloads:  s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
 		indexResources: s.shown("index_resources", "Resources in an index.", "tenant", "type"),
 		indexBytes:     s.shown("index_bytes", "Approximate memory of an index.", "tenant", "type"),
-		indexAge:       s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by others are not in the index, unless the change feed reported them.", "tenant", "type"),
+		indexAge:       s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by other programs and people are not in the index, unless the change feed reported them.", "tenant", "type"),
 		scanSeconds:    s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
 		withoutKey:     s.shown("external_ids_without_key", "Users whose externalId has no look-up key, because another SCIM server or a person in Keycloak wrote it. Look-ups of these users take longer, until a write or `scim-bridge adopt` adds the key. Only known while the tenant has an index of its users.", "tenant"),
 		sharedIDs:      s.shown("external_ids_shared", "Users who share their externalId with another user of the tenant. Only known while the tenant has an index of its users.", "tenant"),

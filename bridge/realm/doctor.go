@@ -233,7 +233,7 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
 	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && !t.Every() {
-		r.fail("token", "{tokens new}", "the tenant has no token, so no client can call")
+		r.fail("token", "{tokens new}", "the tenant has no token, so no client can use the endpoint")
 	}
 	const (
 		revoke = "{tokens revoke} "

@@ -79,7 +79,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 	}
 	for name, a := range map[string]ailment{
 		"nothing":            {},
-		"no token":           {do: func(w *world) { w.tenant.Tokens = nil }, want: []wanted{{fail, "token", "the tenant has no token, so no client can call", "tokens new"}}},
+		"no token":           {do: func(w *world) { w.tenant.Tokens = nil }, want: []wanted{{fail, "token", "the tenant has no token, so no client can use the endpoint", "tokens new"}}},
 		"a token that ended": {do: expires(-time.Hour), want: []wanted{{fail, "token", `"idp" expired on`, "make a new token"}}},
 		"one that ended beside a good one": {do: func(w *world) {
 			expires(-time.Hour)(w)

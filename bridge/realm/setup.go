@@ -107,7 +107,7 @@ func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	}
 	out := r.Problems()
 	for _, name := range editable(profile, s.mapping) {
-		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and the tenant answers 503 until they cannot. To remove that right: %s --restrict-attributes", name, s.options.Again))
+		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and the tenant answers 503 until they cannot edit it. To remove that right: %s --restrict-attributes", name, s.options.Again))
 	}
 	return out, nil
 }

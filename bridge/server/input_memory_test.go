@@ -125,9 +125,9 @@ func shapes(size int) map[string]shape {
 	}
 }
 
-// TestSecurity_45_NoBodyTakesMoreThanItsMemory: a body and all that is made from it need at most 64 MiB, whatever its
+// TestSecurity_45_NoBodyUsesMoreThanItsMemory: a body and all that is made from it need at most 64 MiB, whatever its
 // shape.
-func TestSecurity_45_NoBodyTakesMoreThanItsMemory(t *testing.T) {
+func TestSecurity_45_NoBodyUsesMoreThanItsMemory(t *testing.T) {
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		c.Server.RequestTimeout = config.Duration(10 * time.Minute) // so that a slow machine also ends them
 		for _, r := range c.Realms {

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAGroupThatAPUTTakesOver keeps the attributes and the members that the PUT leaves out.
-func TestAGroupThatAPUTTakesOver(t *testing.T) {
+// TestAGroupThatAPUTAdopts keeps the attributes and the members that the PUT leaves out.
+func TestAGroupThatAPUTAdopts(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

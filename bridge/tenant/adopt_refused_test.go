@@ -84,9 +84,9 @@ func TestARefusedReturnGivesNothing(t *testing.T) {
 	}
 }
 
-// TestARefusedRevivalTakesNothing: a user who is created again with another user's name or address
+// TestARefusedRehireChangesNothing: a user who is created again with another user's name or address
 // is refused, and keeps groups and roles.
-func TestARefusedRevivalTakesNothing(t *testing.T) {
+func TestARefusedRehireChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRehiring(t, keycloaktest.Real(t), func(*config.Tenant) {})
 	b := r.Realm

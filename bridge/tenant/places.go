@@ -57,7 +57,7 @@ func (p territory) meets(other territory) []config.Problem {
 	case !p.groups || !other.groups:
 		return nil
 	case p.parent == "" && other.parent == "":
-		return []config.Problem{p.problem("Name a group in groups.parent of the mapping of each, below which only its groups live", "has its groups at the top level of the realm, as %s has", other.where.Path)}
+		return []config.Problem{p.problem("In the mapping of each of the two tenants, name a group in groups.parent, and give each tenant its own group", "has its groups at the top level of the realm, as %s has", other.where.Path)}
 	case p.parent == other.parent:
 		return []config.Problem{p.problem(own, "has its groups below %s, as %s has", p.parent, other.where.Path)}
 	case p.parent == "":

@@ -95,7 +95,7 @@ func TestAUserWhoComesBackHasTheOldAccount(t *testing.T) {
 					}
 					r.wantNew(t, b, id, after)
 					if status, _ := apptest.AskToken(t, r.Server, b.Realm, session); status == http.StatusOK {
-						t.Errorf("%s: a session of before goes on", of)
+						t.Errorf("%s: an old session continues", of)
 					}
 					b.WantFound(t, `externalId eq "X"`, id)
 					b.WantFound(t, `userName eq "`+before+`"`)

@@ -80,9 +80,9 @@ func opens(t admin.Tenant, mode admin.AdoptOptions) string {
 		string(config.OnDeleteLeave):   "give the accounts and the groups up by deleting them, which leaves them as they are",
 	}[t.OnDelete]
 	if mode.Undo {
-		return fmt.Sprintf("The tenant %s gives back the accounts and groups that it took over. Its client can no longer %s, nor rename the groups. What it did before stays.", t.Path, ends)
+		return fmt.Sprintf("The tenant %s releases the accounts and groups that it took over. Its client can no longer %s, nor rename the groups. Its former changes stay.", t.Path, ends)
 	}
-	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. From then on its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo gives them back.", t.Path, ends, t.OnDelete)
+	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. After that, its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo releases them.", t.Path, ends, t.OnDelete)
 }
 
 func adoptionColumns() []column[admin.Adoption] {
@@ -147,7 +147,7 @@ func printAdoptions(out io.Writer, s adoptions, mode admin.AdoptOptions) {
 		note = "; nothing was changed"
 	}
 	if mode.Undo {
-		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.released, s.refused, note)
+		fmt.Fprintf(out, "%d released, %d refused%s\n", s.released, s.refused, note)
 		return
 	}
 	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d already the tenant's%s\n", s.adopted, s.linked, s.refused, s.own, note)

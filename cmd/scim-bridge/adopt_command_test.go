@@ -192,7 +192,7 @@ func TestAdoptAsksFirst(t *testing.T) {
 			t.Errorf("adopt ended with %d:\n%s, want\n%s", code, out, want)
 		}
 		out, told, code := command(t, "y\n", "adopt", "--config", file, "--undo")
-		if want := fmt.Sprintf("%s  user jane: released\n1 given back, 0 refused\n", id); code != 0 || out != want || !strings.Contains(told, "gives back") {
+		if want := fmt.Sprintf("%s  user jane: released\n1 released, 0 refused\n", id); code != 0 || out != want || !strings.Contains(told, "releases") {
 			t.Errorf("adopt --undo ended with %d:\n%s%s, want\n%s", code, told, out, want)
 		}
 	}

@@ -117,8 +117,8 @@ func TestExplainOfAGroup(t *testing.T) {
 	}
 }
 
-// TestExplainOfWhatIsLeftOut: explain prints what is dropped, and prints a refusal.
-func TestExplainOfWhatIsLeftOut(t *testing.T) {
+// TestExplainOfAttributesThatAreLeftOut: explain prints what is dropped, and prints a refusal.
+func TestExplainOfAttributesThatAreLeftOut(t *testing.T) {
 	t.Parallel()
 	drop := apptest.MappingFile(t, "version: 1\nusers: { unmapped: drop }\n")
 	e, code := explained(t, `{"userName":"jane","title":"Boss","name":{"formatted":"J"}}`, "-f", drop, "--payload", "-")

@@ -99,7 +99,7 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	for _, text := range left {
-		fmt.Fprintf(in.out, "realm %s: left for you: %s\n", f.realm, text)
+		fmt.Fprintf(in.out, "realm %s: you must still do this: %s\n", f.realm, text)
 	}
 	if f.Dir == "" {
 		return nil

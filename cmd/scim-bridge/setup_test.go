@@ -76,9 +76,9 @@ func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	}
 }
 
-// TestSetupTakesTheAdministratorFromAPrompt is not parallel: it changes the environment of the
+// TestSetupAsksForTheAdministrator is not parallel: it changes the environment of the
 // process, which setup reads before it asks.
-func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
+func TestSetupAsksForTheAdministrator(t *testing.T) {
 	t.Setenv(keycloaktest.EnvAdmin, "")
 	t.Setenv(keycloaktest.EnvPassword, "")
 	server := keycloaktest.NewFake(t).Server()

@@ -67,7 +67,7 @@ func TestWhatTheGuideToUndoingSays(t *testing.T) {
 
 			b.Must(t, http.MethodDelete, "/Users/"+id, "")
 			if again := b.Create(t, "/Users", jane); again == id {
-				t.Error("a user who was deleted came back under the id of before")
+				t.Error("a user who was deleted came back under the old id")
 			}
 		})
 	}

@@ -165,8 +165,8 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 	}
 }
 
-// TestWhatAMappingWouldTakeIsSaid by validate, by doctor, and in the log at the start.
-func TestWhatAMappingWouldTakeIsSaid(t *testing.T) {
+// TestRolesThatAMappingWouldRevokeAreReported by validate, by doctor, and in the log at the start.
+func TestRolesThatAMappingWouldRevokeAreReported(t *testing.T) {
 	t.Parallel()
 	const file = `version: 1
 managedRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]

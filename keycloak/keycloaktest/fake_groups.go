@@ -118,7 +118,7 @@ func named(g *group, search string, exact bool) bool {
 	return like("%"+escapeLike(strings.ToLower(search))+"%", strings.ToLower(g.name))
 }
 
-// hasAll compares attributes with regard to case. A pair without a name matches every group.
+// hasAll compares attributes, also their case. A pair without a name matches every group.
 func (g *group) hasAll(pairs map[string]string) bool {
 	for name, value := range pairs {
 		if name != "" && !slices.ContainsFunc(g.attributes[name], func(v *string) bool { return v != nil && *v == value }) {
