@@ -53,8 +53,8 @@ func (k userKind) obstacles(d desired, failure error) []obstacle {
 	}}
 }
 
-// takeUp plans that a creation uses the request's account: it resumes a creation that broke off, rehires the user of an
-// account that left the tenant, or adopts an account without an owner if the policy allows this.
+// takeUp plans that a creation uses the request's account. It resumes a creation that broke off, or rehires the user of
+// an account that left the tenant. If the policy allows it, it adopts an account without an owner.
 func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	doc := d.doc
 	id, err := keycloak.ParseUserID(r.ID)
@@ -123,8 +123,8 @@ func (r *request) mayAdopt(u keycloak.User) bool {
 	return r.Tenant.Policy.Adopts() && r.Tenant.RefusesAdoption(r.fitness, u) == ""
 }
 
-// restore resumes the creation of an account that the tenant owns, or rehires the user of an account that left the
-// tenant: it plans that the account becomes a user of the tenant, with the values of a document.
+// restore plans that an account which the tenant owns becomes its user, with the values of a document. It resumes a
+// creation that broke off, or rehires the user of an account that left the tenant.
 func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired) (planned, bool, error) {
 	p := r.Tenant.Owner
 	unfinished := p.Departed(user.Attributes) || p.Unfinished(user.Attributes)
@@ -204,7 +204,7 @@ func keptBesideTaken(err error) error {
 		return err
 	}
 	told := *taken.refusal
-	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user of this endpoint has too, and the value must be unique; send another value, or ask the operator to change the value in Keycloak: " + told.Detail
+	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user has too, and the value must be unique; send another value, or ask the operator to change it in Keycloak: " + told.Detail
 	return &told
 }
 

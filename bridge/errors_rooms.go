@@ -34,7 +34,7 @@ func (r *request) refusedByWall(refused guard.Error) *scim.Error {
 	case guard.NameError:
 		out = unclear(e)
 	case guard.DomainError:
-		out = scim.Forbidden(code.Domain, "nothing was changed: %s is in the domain %q, which is not a verified domain of the organization; ask the operator to add the domain to the organization and to verify it, or to allow any domain", e.Attribute, e.Domain)
+		out = scim.Forbidden(code.Domain, "nothing was changed: %s is in the domain %q, which is not a verified domain of the organization; ask the operator to add and verify the domain, or to allow any domain", e.Attribute, e.Domain)
 	case guard.HeldError:
 		out = &scim.Error{Code: code.Held, Status: http.StatusServiceUnavailable, RetryAfter: seconds(e.RetryAfter), Detail: fmt.Sprintf(
 			"nothing was changed: %d users of this endpoint were removed or deactivated within %s, the most that it allows in that time, so that a mistake cannot remove all users; "+

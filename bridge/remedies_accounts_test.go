@@ -102,7 +102,7 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	ann := acme.Create(t, "/Users", `{"userName":"ann"}`)
 	set(organization, enabled("false", ""))()
 	refused("organization-disabled", 403, "ask the operator to enable the organization in Keycloak first", request{acme, http.MethodPatch, "/Users/" + ann, apptest.PatchBody(`{"op":"add","path":"title","value":"t"}`)}, set(organization, enabled("true", "")))
-	refused("domain-not-verified", 403, "ask the operator to add the domain", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
+	refused("domain-not-verified", 403, "ask the operator to add and verify the domain", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
 		set(organization, enabled("true", `,{"name":"other.test","verified":true}`)))
 
 	c.Realm.Reconfigure(t, apptest.EachTenant(func(tenant *config.Tenant) {

@@ -77,7 +77,7 @@ func TestNoVerbWritesToWhoIsProtected(t *testing.T) {
 			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{step}, nil)); got != want {
 				t.Errorf("%s %s is %s, want %s", name, label, got, want)
 			}
-			// Also after a step that is allowed.
+			// The result is the same for a plan that begins with an allowed step.
 			first := plan.EndSessions{User: w.user(free)}
 			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{first, step}, nil)); got != want {
 				t.Errorf("%s %s behind another step is %s, want %s", name, label, got, want)

@@ -61,7 +61,7 @@ func (o Owner) Closes(u keycloak.User) bool {
 }
 
 // flags reports whether a user can be inactive only for this tenant: another tenant owns the
-// account and answers for it.
+// account and is responsible for it.
 func (o Owner) flags(u keycloak.User) bool {
 	return o.Ownership(u) == Foreign && len(Owners(u.Attributes)) > 0 && !o.Closes(u)
 }
@@ -240,8 +240,8 @@ func (k kind) foreignRules() []*rule {
 
 // ForeignState is UserState for an account that the tenant does not own: the present values of the
 // account, and everything else in the remainder, as the owner's account would show it. answered
-// says that another tenant answers for the account when its user becomes inactive. A document that
-// would change the account gives a *scim.Error that names the attributes.
+// says that another tenant is responsible for the account when its user becomes inactive. A document
+// that would change the account gives a *scim.Error that names the attributes.
 func (m *Mapping) ForeignState(o Owner, u keycloak.User, doc scim.Document, answered bool) (UserState, error) {
 	s, err := m.UserState(o, doc)
 	if err != nil {

@@ -230,7 +230,7 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 				`{"userName":"a@victim.test"}`, `{"userName":"a@claimed.test"}`, `{"userName":"a@sub.acme.test"}`, `{"userName":"a@"}`, `{"userName":"a@acme.test."}`,
 				`{"userName":"a","emails":[{"value":"a@victim.test"}]}`, `{"userName":"a@acme.test","emails":[{"value":"a@victim.test","primary":true},{"value":"a@acme.test"}]}`,
 			} {
-				if got := b.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body); !strings.Contains(got, "not a verified domain of the organization; have the domain added and verified") {
+				if got := b.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body); !strings.Contains(got, "not a verified domain of the organization; ask the operator to add and verify the domain") {
 					t.Errorf("POST %s says %q", body, got)
 				}
 			}

@@ -36,7 +36,7 @@ func (why AdoptionRefusal) Remedy() string {
 
 // RefusesAdoption returns the reason why the tenant may not take over an account, from its
 // representation and the last read of the realm, or "". It runs before every call about the
-// account, so that the number of calls does not show to whom a name belongs.
+// account, so that the number of calls does not show who has a name.
 func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 	switch {
 	case f.Protected.ServiceAccount(u.ID):

@@ -365,7 +365,7 @@ func TestTheOperatorAdoptsGroupsWhoseOwnerIsGone(t *testing.T) {
 	}
 }
 
-// TestAnOwnerThatIsServedByItsCredential answers for its accounts only as long as it is served.
+// TestAnOwnerThatIsServedByItsCredential is responsible for its accounts only as long as it is served.
 func TestAnOwnerThatIsServedByItsCredential(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

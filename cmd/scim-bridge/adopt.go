@@ -150,8 +150,8 @@ func printAdoptions(out io.Writer, s adoptions, mode admin.AdoptOptions) {
 		fmt.Fprintf(out, "%d released, %d refused%s\n", s.released, s.refused, note)
 		return
 	}
-	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d already the tenant's%s\n", s.adopted, s.linked, s.refused, s.own, note)
+	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d already owned by the tenant%s\n", s.adopted, s.linked, s.refused, s.own, note)
 	if s.unproven > 0 {
-		fmt.Fprintf(out, "Check whose %d of these accounts are: the person who registered an account keeps its password, and can log in as the user that the identity provider means. In Keycloak, switch on Email verified for each account that belongs to the right person. Reset the password of every other account, or delete the account\n", s.unproven)
+		fmt.Fprintf(out, "Find out which person %d of these accounts belong to: the person who registered an account keeps its password, and can log in as the user that the identity provider means. In Keycloak, switch on Email verified for each account that belongs to the right person. Reset the password of every other account, or delete the account\n", s.unproven)
 	}
 }
