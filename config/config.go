@@ -155,8 +155,8 @@ type Tracing struct {
 	// Without it the bridge makes no traces, and still passes on headers of W3C Trace Context.
 	// Refused: ends in `/v1/traces`, which the bridge adds.
 	Endpoint URL `json:"endpoint,omitempty"`
-	// Sample is `sample`: of the traces that begin at the bridge, this share is sent. For a trace that a client
-	// with a valid credential began, the client decides whether it is sent.
+	// Sample is `sample`: the share of traces that is sent, of the traces that begin at the bridge. For a trace
+	// that a client with a valid credential began, the client decides whether it is sent.
 	// Refused: less than 1% or more than 100%; without `endpoint`.
 	Sample Percent `json:"sample"`
 }

@@ -316,8 +316,9 @@ func TestA401IsReplayedOnceWithANewToken(t *testing.T) {
 	}
 }
 
-// TestNoNewConnectionPerRequest: a burst opens a few connections for each call. net/http opens a connection for a call
-// that waits, and may then serve the call by another connection. A later burst of hundreds opens at most as many.
+// TestNoNewConnectionPerRequest: the connections stay open for later calls. A burst of hundreds of calls opens at most a
+// few connections for each caller, because net/http opens a connection for a call that waits, and may then use another
+// connection for the call. A later burst opens at most one for each caller.
 func TestNoNewConnectionPerRequest(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "5") })

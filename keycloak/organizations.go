@@ -106,7 +106,7 @@ func (c *Client) OrganizationMembers(ctx context.Context, o OrganizationID, firs
 }
 
 // FindOrganizationMembers lists the members whose user name, address, first or last name equals a text, without regard
-// to case. They come by user name with their attributes.
+// to case. They are sorted by user name and have their attributes.
 func (c *Client) FindOrganizationMembers(ctx context.Context, o OrganizationID, text string, first, limit int) ([]User, error) {
 	if unheld(text) {
 		return nil, nil

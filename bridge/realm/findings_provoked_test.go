@@ -22,7 +22,7 @@ func provokedBy() map[string]string {
 	const (
 		doctor, names, permissions, neighbours = "TestTheRemediesOfDoctor/", "TestTheRemediesOfNames/", "TestTheRemediesOfPermissions/", "TestTheRemediesOfNeighbours/"
 		one, every, without                    = "TestTheRemediesOfAnOrganization/", "TestTheRemediesOfEveryOrganization/", "TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations"
-		federation, externalIDs                = "TestDoctorTellsOfAUserFederation", "TestDoctorReportsExternalIDs"
+		federation, externalIDs                = "TestDoctorReportsAUserFederation", "TestDoctorReportsExternalIDs"
 	)
 	return map[string]string{
 		"adoption: the tenant takes over existing accounts, and anybody can register an account under a name that its client will send": doctor + "adoption and registration",

@@ -221,7 +221,7 @@ func TestEachFindingAboutAccounts(t *testing.T) {
 		w.others = []*tenant.Tenant{w.newTenant("beta", w.tenant.Mapping)}
 		w.others[0].Policy.OwnedOnly, w.others[0].Owner.Shared = true, true
 	}
-	left := func(name, owner string) func(w *world) { // a guest that the client of acme deactivated
+	left := func(name, owner string) func(w *world) { // a user with a foreign account that the client of acme deactivated
 		return func(w *world) {
 			id := w.user(keycloak.NewUser{Username: "user-" + name, Attributes: owned(owner)})
 			u, err := w.Admin.User(w.t.Context(), id)

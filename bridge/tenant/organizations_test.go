@@ -266,8 +266,8 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 	}
 }
 
-// TestTheRealmsTenantBesideOrganizations sees all users, and is a guest at the accounts of
-// organizations.
+// TestTheRealmsTenantBesideOrganizations: the tenant of the realm sees all users, and the accounts of
+// organizations are foreign for it.
 func TestTheRealmsTenantBesideOrganizations(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

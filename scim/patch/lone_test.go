@@ -66,8 +66,8 @@ func TestAValueWithoutATypeIsTheOneThatIsMeant(t *testing.T) {
 	}
 }
 
-// TestWhichOfTwoAddressesIsMeantIsNotGuessed: another address would be shown as asked for, and Keycloak's would stay.
-func TestWhichOfTwoAddressesIsMeantIsNotGuessed(t *testing.T) {
+// TestAPathThatCouldMeanTwoAddressesIsRefused: with a guess, the wrong address could change.
+func TestAPathThatCouldMeanTwoAddressesIsRefused(t *testing.T) {
 	t.Parallel()
 	two, one := `"emails":[{"value":"a"},{"value":"b"}]`, `"emails":[{"value":"a"}]`
 	for name, c := range map[string]struct {
