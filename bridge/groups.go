@@ -72,8 +72,7 @@ func (k groupKind) desired(r *request, doc scim.Document) (desired, error) {
 	return desired{doc: doc, group: state}, err
 }
 
-// change plans the new document of a group. A PUT may adopt a group without an owner; such an adoption takes nothing
-// away.
+// change plans the new document of a group. A PUT may adopt a group without an owner; such an adoption removes nothing.
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	if r.replacing && r.adoptsGroup(cur.group) {
 		return k.adopt(ctx, r, cur, result)

@@ -227,8 +227,8 @@ func TestAUserWhoComesBackIsReactivated(t *testing.T) {
 	}
 }
 
-// TestAChangeSaysByWhatWayItCame: an operation of a bulk request says bulk, unless an import sends it.
-func TestAChangeSaysByWhatWayItCame(t *testing.T) {
+// TestAChangeNamesItsEntryPoint: an operation of a bulk request has the origin bulk, unless an import sends it.
+func TestAChangeNamesItsEntryPoint(t *testing.T) {
 	t.Parallel()
 	o := newRecordedService(t)
 	for _, origin := range []change.Origin{change.Request, change.Import} {

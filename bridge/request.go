@@ -18,7 +18,7 @@ import (
 
 // Call is a request, the same for every entry point. Each entry point makes one for each request.
 type Call struct {
-	// By is required, with its tenant. Every verb that takes a Call asks Permit what By may do.
+	// By is required, with its tenant. Every verb with a Call asks Permit what By may do.
 	By         tenant.Principal
 	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
 	ID         string   // of the resource; hostile until parsed

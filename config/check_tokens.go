@@ -29,7 +29,7 @@ func (k checker) tokens(path string, tokens []Token, named names) {
 	}
 }
 
-// scopes refuses an empty list: readers take it for no scope, and the program for all scopes.
+// scopes refuses an empty list: a reader would read it as no scope, and the program as all scopes.
 func (k checker) scopes(path string, scopes []TokenScope) {
 	if scopes != nil && len(scopes) == 0 {
 		k.add(path+".scopes", "has no entry", "Name a scope, or remove the key to allow all scopes")

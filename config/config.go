@@ -260,8 +260,8 @@ type Protected struct {
 	// Refused: an empty name.
 	Users []string `json:"users,omitempty"`
 	// Groups is `groups`: paths of groups, like `/admins`, or ids after `id:`. Their members, all groups below
-	// them and the members of these are protected too. A name [stays with what it meant
-	// first](../guides/accounts.md#names-that-change).
+	// them and the members of these are protected too. A name [always means the
+	// group that it meant first](../guides/accounts.md#names-that-change).
 	// Refused: does not begin with a slash; an empty name; no id after `id:`; longer than 1,024 bytes.
 	Groups []GroupPath `json:"groups,omitempty"`
 	// Delegated is `delegated`: what SCIM may do to people who [administer by a

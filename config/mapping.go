@@ -126,7 +126,7 @@ type RoleName struct {
 // Transform is one step of a rule.
 type Transform struct {
 	Name  string // one of TransformDocs
-	Text  string // the argument of a transform that takes a text
+	Text  string // the argument of a transform that needs a text
 	Pairs []Pair // the argument of map
 	Where Where  // of its name
 }

@@ -165,7 +165,7 @@ func (v *Alias) UnmarshalText(text []byte) error {
 // a URL.
 const forbiddenInNames = `/\%;?#`
 
-// decodeNode takes the name of a role of the realm, or the keys client and role.
+// decodeNode accepts the name of a role of the realm, or the keys client and role.
 func (v *RoleName) decodeNode(d decoder, path string, n node) {
 	switch n.kind {
 	case kindMapping:

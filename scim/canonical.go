@@ -236,7 +236,7 @@ func (a *Attribute) CheckSize(path string, values int) error {
 	return BadRequest(CodeTooManyValues, InvalidValue, "%s would have %d values, more than the %d that an attribute may have; send fewer", path, values, MaxValues)
 }
 
-// canonicalValues also takes a single value in place of an array (OneLogin sends emails as an object).
+// canonicalValues also accepts a single value in place of an array (OneLogin sends emails as an object).
 func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, error) {
 	elements, ok := value.([]any)
 	switch {
@@ -353,7 +353,7 @@ func Member(object map[string]any, name string) (any, bool) {
 	return nil, false
 }
 
-// canonicalComplex takes a bare value as {"value": x} where the attribute has such a sub-attribute. Entra sends the
+// canonicalComplex accepts a bare value as {"value": x} where the attribute has such a sub-attribute. Entra sends the
 // manager like this, and other clients send lists of member ids.
 func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, error) {
 	object, ok := value.(map[string]any)
@@ -409,7 +409,7 @@ func (p Profile) canonicalSimple(a *Attribute, path string, value any) (any, err
 	return nil, BadRequest(CodeValue, InvalidValue, "%s has an unknown type", path)
 }
 
-// canonicalBoolean takes "True" and "False" in any case: Entra's default
+// canonicalBoolean accepts "True" and "False" in any case: Entra's default
 // mapping writes booleans as text.
 func (p Profile) canonicalBoolean(path string, value any) (any, error) {
 	value = p.Boolean(value)
@@ -450,7 +450,7 @@ func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	return number, nil
 }
 
-// TextOf is the text of a number or a boolean, as it was sent, for an attribute that takes a text. ok is false for any
+// TextOf is the text of a number or a boolean, as it was sent, for an attribute of type string. ok is false for any
 // other value or attribute.
 func (p Profile) TextOf(a *Attribute, value any) (text string, ok bool) {
 	if a.Type != TypeString || a.Mutability == WriteOnly || !p.Takes(NumberForText) {

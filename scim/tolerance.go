@@ -1,8 +1,8 @@
 package scim
 
 // Profile says how strictly the bridge reads the requests of a tenant's clients. Each bit switches off a tolerance.
-// Tolerant takes all spellings of the table Tolerances. Strict refuses them, and so enforces the SCIM interoperability
-// profile (draft-zollner-scim-interop-profile). Profiles are compared with ==.
+// Tolerant accepts all spellings of the table Tolerances. Strict refuses them, and so enforces the SCIM
+// interoperability profile (draft-zollner-scim-interop-profile). Profiles are compared with ==.
 type Profile uint64
 
 // The profiles.

@@ -37,7 +37,7 @@ const (
 type ExplainOptions struct {
 	Tenant   string // the path of a tenant of the configuration; "" if there is only one
 	Mapping  string // a mapping file to use instead of the tenant's
-	Resource string // user or group; "" to take the type from the payload's schemas, or user
+	Resource string // user or group; "" to use the type of the payload's schemas, or user
 	Live     string // the id of the existing resource that the payload changes; "" to create one in an empty realm
 }
 

@@ -356,8 +356,8 @@ func TestSecurity_43_RemovedMembersAreProved(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm removes only its own members from them, before
-// Keycloak has groups of organizations.
+// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm: on a Keycloak without groups of organizations,
+// the tenant of an organization removes only its own members from its groups.
 func TestSecurity_43_AnOrganizationWithGroupsOfTheRealm(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) keycloaktest.Server{

@@ -56,8 +56,8 @@ func takeAnyName(t *testing.T, b apptest.Bridge) {
 	}
 }
 
-// TestSecurity_41_NobodyLeavesByAName: an account holder who takes a name like a service account's
-// remains in reach of every request, at every kind of tenant.
+// TestSecurity_41_NobodyLeavesByAName: every request still reaches a user who chooses a name like a
+// service account's, at every kind of tenant.
 func TestSecurity_41_NobodyLeavesByAName(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -76,8 +76,8 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 func opens(t admin.Tenant, mode admin.AdoptOptions) string {
 	ends := map[string]string{
 		string(config.OnDeleteDelete):  "delete the accounts and the groups",
-		string(config.OnDeleteDisable): "disable the accounts, and empty the groups, by deleting them",
-		string(config.OnDeleteLeave):   "give the accounts and the groups up by deleting them, which leaves them as they are",
+		string(config.OnDeleteDisable): "disable the accounts and empty the groups, by deleting them over SCIM",
+		string(config.OnDeleteLeave):   "release the accounts and the groups, by deleting them over SCIM (they stay in Keycloak)",
 	}[t.OnDelete]
 	if mode.Undo {
 		return fmt.Sprintf("The tenant %s releases the accounts and groups that it took over. Its client can no longer %s, nor rename the groups. Its former changes stay.", t.Path, ends)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestAValueWithoutATypeIsTheOneThatIsMeant: a path for the work or the primary value finds no such value. It then
-// takes the one value without a type. This is Entra's only way to an address, a phone number or a postal address.
+// means the only value without a type. This is Entra's only way to an address, a phone number or a postal address.
 func TestAValueWithoutATypeIsTheOneThatIsMeant(t *testing.T) {
 	t.Parallel()
 	const work, primary = `"path":"emails[type eq \"work\"].value"`, `"path":"emails[primary eq true].value"`
