@@ -129,8 +129,8 @@ func TestAccountsThatAnOrganizationMayAdopt(t *testing.T) {
 	}
 }
 
-// TestAFederationKeepsWhatItHas: which users can join a group, and of which users only the access
-// can change.
+// TestAFederationKeepsWhatItHas: which users can join a group, and for which users only the access
+// can be changed.
 func TestAFederationKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	ldap := keycloak.Federation{Name: "ldap", LDAP: true, Enabled: true, EditMode: keycloak.EditReadOnly}

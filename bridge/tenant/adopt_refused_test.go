@@ -80,7 +80,7 @@ func TestARefusedReturnGivesNothing(t *testing.T) {
 		t.Errorf("before the refused return: %s\nafter it: %s", before, after)
 	}
 	if again := b.Create(t, "/Users", `{"userName":"ann"}`); again != id {
-		t.Errorf("the account that left is not taken up: %s is a new one", again)
+		t.Errorf("the account that left is not used again: %s is a new account", again)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestSecurity_9_AdoptionKeepsWhoAnAccountIs(t *testing.T) {
 						t.Errorf("%s, %s: in Keycloak it is %+v", of, sent.what, user)
 					}
 					if !b.CanLogIn(t, server, stored, apptest.PasswordBefore) || b.CanLogIn(t, server, stored, "Mine-of-the-attacker-1") {
-						t.Errorf("%s, %s: the password is another one", of, sent.what)
+						t.Errorf("%s, %s: the password was changed", of, sent.what)
 					}
 					if got := b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body); !strings.Contains(got, "in use") {
 						t.Errorf("%s, %s: adopted again: %q", of, sent.what, got)
