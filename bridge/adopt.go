@@ -53,8 +53,8 @@ func (k userKind) obstacles(d desired, failure error) []obstacle {
 	}}
 }
 
-// takeUp plans that the request's account becomes the tenant's user. The account can be the tenant's own: its user left
-// the tenant, or its creation broke off. If the policy allows it, the account can also be one that has no owner.
+// takeUp plans that a creation uses the request's account. It resumes a creation that broke off, or rehires the user of
+// an account that left the tenant. If the policy allows it, it adopts an account without an owner.
 func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	doc := d.doc
 	id, err := keycloak.ParseUserID(r.ID)
@@ -81,9 +81,9 @@ func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, b
 	return ch, ok, err
 }
 
-// obstacle is the id of the account that prevents a creation and could be taken up, or "": the account with the new
-// user's link, else the account with its name or address. Without adoption, the account with the link must have the
-// name too: then its own creation broke off.
+// obstacle is the id of the account that prevents a creation and that the creation could use, or "": the account with
+// the new user's link, else the account with its name or address. A tenant that adopts no accounts uses the account with
+// the link only if it also has the name. This is an account whose creation broke off.
 func (k userKind) obstacle(ctx context.Context, r *request, state mapping.UserState, taken takenError) (string, error) {
 	if taken.link && r.Tenant.Policy.Adopts() {
 		return taken.id, nil
@@ -96,7 +96,7 @@ func (k userKind) obstacle(ctx context.Context, r *request, state mapping.UserSt
 }
 
 // namesake is the id of the account with the user name of a state or, for an adoption, with its address. It is "" when
-// no such account could be taken up.
+// the creation could not use such an account.
 func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserState) (string, error) {
 	list, err := r.client.Users(ctx, keycloak.UserQuery{Username: state.Username, Max: 1})
 	if err == nil && len(list) == 0 && r.Tenant.Policy.Adopts() && state.Email != "" {
@@ -111,8 +111,8 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 	return list[0].ID, nil
 }
 
-// mayTakeUp reports whether an account that prevents a creation could belong to the tenant, as far as that is known
-// without a call. No call is made about other accounts.
+// mayTakeUp reports whether the creation could use an account that prevents it, as far as that is known without a call.
+// No call is made about other accounts.
 func (r *request) mayTakeUp(u keycloak.User) bool {
 	p := r.Tenant.Owner
 	return p.Departed(u.Attributes) || p.Unfinished(u.Attributes) || p.Organization && p.Owns(u) || r.mayAdopt(u)
@@ -123,8 +123,8 @@ func (r *request) mayAdopt(u keycloak.User) bool {
 	return r.Tenant.Policy.Adopts() && r.Tenant.RefusesAdoption(r.fitness, u) == ""
 }
 
-// restore plans that an account of the tenant's own becomes its user again, as a document says. The user had left the
-// tenant, or the creation broke off.
+// restore plans that an account which the tenant owns becomes its user, with the values of a document. It resumes a
+// creation that broke off, or rehires the user of an account that left the tenant.
 func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired) (planned, bool, error) {
 	p := r.Tenant.Owner
 	unfinished := p.Departed(user.Attributes) || p.Unfinished(user.Attributes)
@@ -156,8 +156,8 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	return planned{plan: steps, op: op, after: current{user: after, userID: id}}, true, err
 }
 
-// restoredState maps a document for an account of the tenant's own that becomes its user. When an adoption broke off,
-// the adoption is finished: the account keeps its identity and the values that the document leaves out.
+// restoredState maps a document for an account that restore changes. An adoption that broke off is resumed: the account
+// keeps its identity and the values that the document leaves out.
 func (k userKind) restoredState(r *request, user keycloak.User, d desired) (mapping.UserState, error) {
 	if p := r.Tenant.Owner; p.Adopted(user.Attributes) && p.Unfinished(user.Attributes) {
 		whole, err := asOwner(r, user)
@@ -172,8 +172,8 @@ func (k userKind) restoredState(r *request, user keycloak.User, d desired) (mapp
 	return state, guard.Identifiers(r.Tenant, r.fitness, &user, &state)
 }
 
-// adopt plans that an account without an owner becomes the tenant's own, linked like a new user. ok is false when that
-// is not allowed. seen is what the client could see of the account before, or nil.
+// adopt plans that the tenant adopts an account without an owner and links it like a new user. ok is false when that is
+// not allowed. seen is what the client could see of the account before, or nil.
 func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, seen scim.Document) (ch planned, ok bool, err error) {
 	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil || eligible.Refusal != "" {
@@ -204,7 +204,7 @@ func keptBesideTaken(err error) error {
 		return err
 	}
 	told := *taken.refusal
-	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user of this endpoint has too, and the value must be unique; send another value, or have the value changed in Keycloak: " + told.Detail
+	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user has too, and the value must be unique; send another value, or ask the operator to change it in Keycloak: " + told.Detail
 	return &told
 }
 
@@ -214,8 +214,8 @@ func asOwner(r *request, user keycloak.User) (scim.Document, error) {
 	return resource.Document, err
 }
 
-// adoptLinked plans that an account becomes the tenant's own, as a document says. The identity of the account does not
-// change. whole is the user as its owner sees it; link is the link that the account gets, or nil.
+// adoptLinked plans that the tenant adopts an account with the values of a document. The identity of the account does
+// not change. whole is the user as its owner sees it; link is the link that the account gets, or nil.
 func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, whole scim.Document, link *keycloak.Link, member bool) (planned, error) {
 	state, err := k.keptState(r, user, doc, whole)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Adoption is the result for one account or group when a tenant adopts what existed before, or gives it back.
+// Adoption is the result for one account or group when a tenant adopts existing accounts and groups, or releases them.
 type Adoption struct {
 	Type    string   `json:"type"` // "User" or "Group"
 	ID      string   `json:"id"`
@@ -22,7 +22,7 @@ type Adoption struct {
 	Outcome Outcome  `json:"outcome"`
 	Linked  bool     `json:"linked,omitempty"`  // to the identity provider of the mapping
 	Changes []string `json:"changes,omitempty"` // without the owner, and without values
-	Reason  string   `json:"reason,omitempty"`  // why it is refused or not linked, or what an account of the tenant's own gets
+	Reason  string   `json:"reason,omitempty"`  // why it is refused or not linked, or what an account gets that the tenant owns already
 	// Unproven is the reason why the owner of an adopted account is not certain (tenant.Unproven), or "".
 	Unproven string `json:"unproven,omitempty"`
 }
@@ -41,13 +41,13 @@ const (
 	Adopted  Outcome = "adopted"
 	Own      Outcome = "own" // it belongs to the tenant already
 	Refused  Outcome = "refused"
-	Released Outcome = "released" // it has no owner any longer
+	Released Outcome = "released" // it no longer has an owner
 )
 
 // AdoptOptions say what Adopt does.
 type AdoptOptions struct {
 	DryRun bool // write nothing
-	Undo   bool // give back what the tenant adopted
+	Undo   bool // release what the tenant adopted
 }
 
 // Adopt adopts accounts and groups without an owner: the accounts of all users of the realm (for a tenant of an
@@ -176,7 +176,7 @@ func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func
 	}
 	defer unlock()
 	ch, err := of(ctx, r, &out)
-	if err == nil && ch.op != "" { // otherwise it is refused, or nothing is to be given back
+	if err == nil && ch.op != "" { // otherwise the adoption is refused, or there is nothing to release
 		_, err = a.s.apply(ctx, r, &ch)
 	}
 	if refused, ok := r.refusalOf(err); ok {
@@ -203,7 +203,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (p
 	if err != nil {
 		return planned{}, err
 	}
-	var shown scim.Document // a duplicate that the tenant shows already is no reason, but a new duplicate is
+	var shown scim.Document // a duplicate that the tenant already shows does not prevent the adoption, but a new duplicate does
 	if !r.Tenant.Policy.OwnedOnly {
 		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 		if err != nil {
@@ -289,7 +289,7 @@ func changedBeside(p plan.Plan) []string {
 	return out
 }
 
-// undo gives back the adopted resources of the request's type, wherever they are now.
+// undo releases the adopted resources of the request's type, wherever they are now.
 func (a adopter) undo(ctx context.Context, r *request) error {
 	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: r.Tenant.Owner.AdoptedMark()}
 	list, err := r.marked(ctx, query)
@@ -343,7 +343,7 @@ func (r *request) marked(ctx context.Context, q keycloak.AttributeQuery) ([]Adop
 	}
 }
 
-// groupsOf is the organization with the tenant's groups, zero for the realm.
+// groupsOf is the organization that has the tenant's groups; zero when the groups are groups of the realm.
 func (r *request) groupsOf() keycloak.OrganizationID {
 	if r.fitness.OrganizationGroups {
 		return r.organization()
@@ -351,7 +351,7 @@ func (r *request) groupsOf() keycloak.OrganizationID {
 	return keycloak.OrganizationID{}
 }
 
-// release plans that the request's group has no owner any longer.
+// release plans that the request's group no longer has an owner.
 func (groupKind) release(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {

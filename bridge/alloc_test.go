@@ -66,7 +66,7 @@ func read(ctx context.Context, tb testing.TB, s *bridge.Service, c bridge.Call) 
 	}
 }
 
-// TestAReadOfAUserAllocatesLittle: at most 100 allocations more than net/http makes for the call of Keycloak.
+// TestAReadOfAUserAllocatesLittle: at most 100 allocations more than net/http makes for the call to Keycloak.
 func TestAReadOfAUserAllocatesLittle(t *testing.T) {
 	s, call := newCanned(t)
 	read(t.Context(), t, s, call) // the token

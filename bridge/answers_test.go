@@ -23,9 +23,9 @@ func (r reply) shows() string {
 	return strings.TrimSpace(r.header.Get("Preference-Applied") + " " + fmt.Sprint(r.status) + " " + strings.Join(names, " "))
 }
 
-// TestAnswersToWritesAreThoseOfThePolicyAndThePreference: the answer to a PATCH under each policy, also for a client
+// TestAnswersToWritesFollowThePolicyAndThePreference: the answer to a PATCH under each policy, also for a client
 // that prefers another form or names attributes.
-func TestAnswersToWritesAreThoseOfThePolicyAndThePreference(t *testing.T) {
+func TestAnswersToWritesFollowThePolicyAndThePreference(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		for _, policy := range []config.PatchResponse{config.PatchAuto, config.PatchFull, config.PatchMinimal, config.PatchNone} {

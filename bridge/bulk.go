@@ -23,7 +23,7 @@ const parallel = 8
 // BulkPayload is how many bytes a bulk request may have.
 func (s *Service) BulkPayload() int64 { return s.options.BulkPayload }
 
-// Bulk carries out many operations and shows the result of each. Each operation goes the way of a single request (RFC
+// Bulk carries out many operations and shows the result of each. Each operation is carried out like a single request (RFC
 // 7644 section 3.7).
 func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	if err := Permit(c.By, tenant.Bulk); err != nil {
@@ -54,7 +54,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 	if err := ctx.Err(); err != nil {
 		return Result{}, &scim.Error{
 			Code: code.NoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
-			Detail: "the time of the request ended before this operation, so nothing was done; send the operation again, with fewer others",
+			Detail: "the time of the request ended before this operation, so nothing was done; send the operation again, in a request with fewer operations",
 		}
 	}
 	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, DryRun: c.DryRun, bulk: true}

@@ -86,7 +86,7 @@ func TestRFC_144_ABulkRequestBeyondALimitDoesNothing(t *testing.T) {
 			}
 		})
 		if len(calls) > 0 {
-			t.Errorf("%s: calls of Keycloak: %v", limit, calls)
+			t.Errorf("%s: calls to Keycloak: %v", limit, calls)
 		}
 	}
 	got := b.Calls(func() { b.Bulk(t, "", create(1), create(2), create(3)) })
@@ -103,9 +103,9 @@ func TestRFC_144_ABulkRequestBeyondALimitDoesNothing(t *testing.T) {
 	}
 }
 
-// TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone: the scope bulk allows bulk requests, and the other
+// TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedByItself: the scope bulk allows bulk requests, and the other
 // scopes say which operations. A foreign resource is answered like an absent one.
-func TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone(t *testing.T) {
+func TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedByItself(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		for _, r := range c.Realms {

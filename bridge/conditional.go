@@ -20,8 +20,9 @@ type Conditions struct {
 // conditional reports whether the request has a precondition.
 func (c Conditions) conditional() bool { return c != Conditions{} }
 
-// check refuses a write when the resource has another version than the client knows. It is called under the lock of the
-// resource. It reads members of a group, or groups of a user, only when a tag of the client includes them.
+// check refuses a write when the resource has another version than the client knows. The caller holds the lock of the
+// resource. check reads the members of a group, or the groups of a user, only when a version that the client sent
+// includes them.
 func (r *request) check(ctx context.Context, cur *current) error {
 	for _, c := range []struct {
 		list  string

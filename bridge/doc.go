@@ -1,4 +1,5 @@
-// Package bridge is the one pipeline from a SCIM request to its result, for every type of resource and every way in.
+// Package bridge is the one pipeline from a SCIM request to its result, for every type of resource and every entry
+// point.
 //
 //	        Create        Get/List      Replace/Patch        Delete
 //	permit    x             x               x                  x     what the principal of the Call may do: access, scopes

@@ -14,9 +14,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestARefusalNamesWhomItIsAbout by the name that the client knows, and also by the id when there are several. A token
+// TestARefusalNamesTheUserOrGroup by the name that the client knows, and also by the id when there are several. A token
 // that may not read users or groups sees no name that it did not send.
-func TestARefusalNamesWhomItIsAbout(t *testing.T) {
+func TestARefusalNamesTheUserOrGroup(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func doneBy() map[string]string {
 	out := map[string]string{
 		"account-federated": "TestTheRemediesOfAFederation", "federation-keeps": "TestTheRemediesOfAFederation",
 		"removal-held": "TestTheBrakeIsLiftedByTheCommandThatItNames", "groups-not-offered": "TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations",
-		"credential-failures": "TestSecurity_36_AFloodWithoutACredential", "rate-limited": "TestSecurity_36_ANoisyTenantIsAlone",
+		"credential-failures": "TestSecurity_36_AFloodWithoutACredential", "rate-limited": "TestSecurity_36_ANoisyTenantSlowsOnlyItself",
 		"bodies-under-way": "TestSecurity_45_AllBodiesTakeHalfOfTheMemory",
 	}
 	for test, codes := range map[string]string{

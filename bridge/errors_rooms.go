@@ -18,9 +18,9 @@ func (r *request) refusedByWall(refused guard.Error) *scim.Error {
 	var out *scim.Error
 	switch e := refused.(type) {
 	case guard.ProtectedError:
-		remedy := "leave them out, or have them changed in Keycloak"
+		remedy := "leave them out, or ask an administrator of Keycloak to change them"
 		if e.Delegate {
-			remedy = "have it changed in Keycloak, or deactivate it with a request that changes only active"
+			remedy = "ask an administrator of Keycloak to change it, or deactivate it with a request that changes only active"
 		}
 		out = scim.Forbidden(code.Protected, "nothing was changed: SCIM cannot change administrators of Keycloak, groups that make their members administrators, or what the operator protects: %s; %s",
 			r.shownAll(e.IDs, e.Resource), remedy)
@@ -34,7 +34,7 @@ func (r *request) refusedByWall(refused guard.Error) *scim.Error {
 	case guard.NameError:
 		out = unclear(e)
 	case guard.DomainError:
-		out = scim.Forbidden(code.Domain, "nothing was changed: %s is in the domain %q, which is not a verified domain of the organization; have the domain added and verified in Keycloak, or ask the operator to allow any domain", e.Attribute, e.Domain)
+		out = scim.Forbidden(code.Domain, "nothing was changed: %s is in the domain %q, which is not a verified domain of the organization; ask the operator to add and verify the domain, or to allow any domain", e.Attribute, e.Domain)
 	case guard.HeldError:
 		out = &scim.Error{Code: code.Held, Status: http.StatusServiceUnavailable, RetryAfter: seconds(e.RetryAfter), Detail: fmt.Sprintf(
 			"nothing was changed: %d users of this endpoint were removed or deactivated within %s, the most that it allows in that time, so that a mistake cannot remove all users; "+
@@ -44,7 +44,7 @@ func (r *request) refusedByWall(refused guard.Error) *scim.Error {
 	return out
 }
 
-// unclear makes the error for an identifier that could be mistaken for another one.
+// unclear makes the error for an identifier that could be mistaken for another name.
 func unclear(e guard.NameError) *scim.Error {
 	switch e.Fault {
 	case guard.Unseen:

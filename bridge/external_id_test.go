@@ -18,9 +18,9 @@ import (
 
 func uniqueIDs(t *config.Tenant) { t.ExternalID = config.ExternalIDUnique }
 
-// TestAnExternalIDIsOneUsersAlone at a tenant that says so, for POST, PUT and PATCH. Other tenants are independent, and
-// sending the same value again is no change.
-func TestAnExternalIDIsOneUsersAlone(t *testing.T) {
+// TestAnExternalIDBelongsToOneUser at a tenant with externalId: unique, for POST, PUT and PATCH. Other tenants are
+// independent, and sending the same value again changes nothing.
+func TestAnExternalIDBelongsToOneUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

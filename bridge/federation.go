@@ -103,7 +103,7 @@ func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
 	return r.federationKeeps(kept, r.keptNames(kept, cur, planned{after: cur}), "")
 }
 
-// keptNames are the attributes that a change would change and that the federation keeps.
+// keptNames are the attributes that a change would change and that come from the federation.
 func (r *request) keptNames(e guard.FederatedError, cur current, ch planned) []string {
 	var out []string
 	for _, refused := range e.Refused {

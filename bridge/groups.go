@@ -48,7 +48,7 @@ func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, 
 	doc, state := d.doc, d.group
 	parent, err := r.wall.GroupParent()
 	if err != nil {
-		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups, because this version of Keycloak has no groups of organizations and the operator configured no other place for them; ask the operator")
+		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups, because this version of Keycloak has no groups of organizations and the operator configured no group of the realm for them; ask the operator")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
 		return planned{}, err
@@ -72,8 +72,7 @@ func (k groupKind) desired(r *request, doc scim.Document) (desired, error) {
 	return desired{doc: doc, group: state}, err
 }
 
-// change plans the new document of a group. A PUT may adopt a group without an owner; such an adoption takes nothing
-// away.
+// change plans the new document of a group. A PUT may adopt a group without an owner; such an adoption removes nothing.
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	if r.replacing && r.adoptsGroup(cur.group) {
 		return k.adopt(ctx, r, cur, result)
@@ -81,7 +80,7 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	return k.plan(ctx, r, cur, result)
 }
 
-// plan maps the document that a change made of a group, and plans it.
+// plan plans a change of a group to the document of result.
 func (k groupKind) plan(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	d, err := k.desired(r, result.Document)
 	if err != nil {
@@ -253,8 +252,8 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 	return resource, nil
 }
 
-// adopt plans that a group becomes the tenant's own. It gets what the document says, keeps everything else, and loses
-// no member.
+// adopt plans that the tenant adopts a group. The group gets the values of the document, keeps all other values, and
+// loses no member.
 func (k groupKind) adopt(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	doc := result.Document.Clone()
 	mapping.Merge(doc, cur.resource.Document)

@@ -13,8 +13,8 @@ import (
 
 // matching are the ids of the members that the filters of a PATCH select, by what the group shows of its members.
 // Members that the same request adds afterwards are left out (RFC 7644 section 3.5.2.2). A filter that no member
-// matches is a *scim.Error with NoTarget: display is the user name, and a client may mean another name. It is no error
-// when the policy ignores unknown members.
+// matches gives a *scim.Error with NoTarget, because display is the user name and a client may mean another name. When
+// the policy ignores unknown members, such a filter gives no error.
 func (k groupKind) matching(ctx context.Context, r *request, id keycloak.GroupID, m patch.Members) ([]string, error) {
 	if len(m.Matching) == 0 {
 		return nil, nil

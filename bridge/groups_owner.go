@@ -15,7 +15,7 @@ import (
 // notCreatedHere refuses to rename or delete a group that the tenant neither created nor adopted.
 func notCreatedHere(g keycloak.Group, what string) *scim.Error {
 	if !mapping.Unowned(g.Attributes) {
-		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change only its members, or use the endpoint that created it", what)
+		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this endpoint cannot %s; change only its members, or use the endpoint that created it", what)
 	}
 	return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: the group existed before this endpoint, which did not create it and cannot %s; change only its members, or ask the operator to let this endpoint take the group over", what)
 }
@@ -25,8 +25,8 @@ func (r *request) adoptsGroup(g keycloak.Group) bool {
 	return (r.adopting || r.Tenant.Policy.Adopts()) && mapping.Unowned(g.Attributes)
 }
 
-// ownedState is the state of a group with its change. The first change of a group that the tenant may adopt makes it
-// the tenant's own. That change cannot rename the group, and a group of another owner is never renamed.
+// ownedState is the state of a group with its change. The tenant adopts a group with the first change, if it may adopt
+// the group. That change cannot rename the group, and a group of another owner is never renamed.
 func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (mapping.GroupState, error) {
 	renamed := state.Name != current.Name
 	switch owner := r.Tenant.Owner; {

@@ -203,8 +203,8 @@ func TestOnDeleteOfGroups(t *testing.T) {
 	}
 }
 
-// TestAdoptTakesGroupsOver: the command also adopts the groups of the tenant.
-func TestAdoptTakesGroupsOver(t *testing.T) {
+// TestTheCommandAdoptsGroups: the command also adopts the groups of the tenant.
+func TestTheCommandAdoptsGroups(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
 	for of, b := range c.BothTenants() {

@@ -15,8 +15,8 @@ import (
 // maxNamesakes is the most groups of one name, in any spelling, that are checked.
 const maxNamesakes = 100
 
-// obstacles are the group with the new group's name that left the tenant, and the group that has the name now. For
-// another unique value it is the group with that value.
+// obstacles are the group that had the new group's name and left the tenant, and the group that has the name now. When
+// another value must be unique, the obstacle is the group with that value.
 func (k groupKind) obstacles(d desired, failure error) []obstacle {
 	taken, isTaken := errors.AsType[takenError](failure)
 	present := obstacle{
@@ -50,8 +50,8 @@ func (k groupKind) namesake(ctx context.Context, r *request, name string) (strin
 	return found.Resources[at].ID, nil
 }
 
-// takeUp takes up the request's group. When its creation broke off, its members become the members of the document. The
-// group can also be one that the tenant adopts.
+// takeUp plans that a creation uses the request's group. It resumes a creation that broke off: the group gets exactly
+// the members of the document. Or the tenant adopts the group.
 func (k groupKind) takeUp(ctx context.Context, r *request, d desired, adopts bool) (planned, bool, error) {
 	cur, err := k.read(ctx, r)
 	switch owner := r.Tenant.Owner; {
@@ -74,7 +74,7 @@ func (k groupKind) takeUp(ctx context.Context, r *request, d desired, adopts boo
 	return planned{}, false, nil
 }
 
-// become plans that a group becomes what a creation asks for, members included.
+// become plans that a group gets the values and members that a creation asks for.
 func (k groupKind) become(ctx context.Context, r *request, cur current, d desired) (planned, error) {
 	result, err := replacing(d.doc)
 	if err == nil {
@@ -86,8 +86,8 @@ func (k groupKind) become(ctx context.Context, r *request, cur current, d desire
 	return k.planDesired(ctx, r, cur, d, result.Members)
 }
 
-// comeBack takes up the request's group, which left the tenant. ok is false for a group that did not leave, or that
-// came back meanwhile.
+// comeBack plans that the request's group, which left the tenant, is a group of the tenant again. ok is false for a
+// group that did not leave, or that came back meanwhile.
 func (k groupKind) comeBack(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {

@@ -14,7 +14,7 @@ const otherAttribute = "other"
 func (s *Service) dropped(r *request, names []string) {
 	for _, name := range s.ignored(names) {
 		if _, told := s.loggedOnce.LoadOrStore(r.Tenant.Path+" "+name, true); !told {
-			s.options.Log.Warn("from now on an attribute without a rule is left out, because the mapping has unmapped: drop",
+			s.options.Log.Warn("an attribute without a rule is left out, because the mapping has unmapped: drop; this is logged once",
 				zap.String("tenant", r.Tenant.Path), zap.String("attribute", name))
 		}
 	}

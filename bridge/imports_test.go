@@ -22,8 +22,8 @@ func everybodysRooms(more ...string) []string {
 	return append([]string{"bridge/tenant", "bridge/mapping", "bridge/code", "scim/...", "keycloak"}, more...)
 }
 
-// rooms says which of our packages each package may import, as the design's section on rooms says. Exceptions come from
-// a decision in docs/adr.
+// rooms says which of our packages each package may import, as the design says. Exceptions come from a decision in
+// docs/adr.
 func rooms() map[string][]string {
 	return map[string][]string{
 		// Leaves: they import nothing of ours.
@@ -63,7 +63,7 @@ func rooms() map[string][]string {
 		"bridge/console": {"bridge/admin", "bridge/tenant"},
 		"bridge/control": {"bridge/admin"},
 
-		// The ways in, which name themselves in a change (bridge/change is a leaf), and the composition.
+		// The entry points, which name themselves in a change (bridge/change is a leaf), and the composition.
 		"bridge/server": {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
 		"bridge/app": everybodysRooms("bridge", "bridge/admin", "bridge/auth", "bridge/console", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
 			"bridge/server", "config"),
@@ -89,7 +89,7 @@ func libraries() map[string][]string {
 		"github.com/labstack/echo":            {"bridge/server"},
 		"github.com/Nerzal/gocloak":           {"keycloak"},
 		"github.com/go-resty/resty":           {"keycloak"},
-		"github.com/failsafe-go/failsafe-go":  {"keycloak", "scim/client"},                                                  // calls of Keycloak, and those of commands
+		"github.com/failsafe-go/failsafe-go":  {"keycloak", "scim/client"},                                                  // calls to Keycloak, and those of commands
 		"github.com/go-jose/go-jose":          {"bridge/auth", "bridge/auth/authtest", "keycloak", "keycloak/keycloaktest"}, // docs/adr/0005
 		"golang.org/x/time":                   {"bridge/server"},
 		"github.com/scim2/filter-parser":      {},
@@ -149,7 +149,7 @@ func violations(graph map[string][]string) []string {
 	var out []string
 	for room, imports := range graph {
 		if _, known := rooms()[room]; !known {
-			out = append(out, room+" stands in no list: say here what it may import")
+			out = append(out, room+" is not in the list: write here what it may import")
 		}
 		for _, path := range imports {
 			other, ours := strings.CutPrefix(path, module)
@@ -163,7 +163,7 @@ func violations(graph map[string][]string) []string {
 	}
 	for room := range rooms() {
 		if _, there := graph[room]; !there {
-			out = append(out, room+" is not there any more")
+			out = append(out, room+" does not exist any more")
 		}
 	}
 	slices.Sort(out)
@@ -189,8 +189,8 @@ func permitted(allowed []string, path string) bool {
 	})
 }
 
-// TestEveryRoomImportsOnlyWhatItMay reads the imports that the compiler sees.
-func TestEveryRoomImportsOnlyWhatItMay(t *testing.T) {
+// TestEveryPackageImportsOnlyWhatItMay reads the imports that the compiler sees.
+func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range violations(imported(t.Context(), t, nil)) {
 		t.Error(wrong)
@@ -236,7 +236,7 @@ func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
 	}
 	delete(graph, "scim/growth")
 	graph["bridge/new"] = nil
-	if diff := cmp.Diff([]string{"bridge/new stands in no list: say here what it may import", "scim/growth is not there any more"}, violations(graph)); diff != "" {
+	if diff := cmp.Diff([]string{"bridge/new is not in the list: write here what it may import", "scim/growth does not exist any more"}, violations(graph)); diff != "" {
 		t.Errorf("a new and a missing package (-want +got):\n%s", diff)
 	}
 }

@@ -70,7 +70,7 @@ func whyWrong(t *testing.T, check string) string {
 // wrongOfSanity are the checks of scim-sanity that fail because of a fault of the suite, with the reason.
 func wrongOfSanity() map[string]string {
 	return map[string]string{
-		"PATCH /Groups/{id} add member": "it adds a member that nobody is, fake-member-id, and wants 200; the bridge refuses it (a tenant with `unknownMembers: ignore` leaves it out)",
+		"PATCH /Groups/{id} add member": "it adds a member that does not exist, fake-member-id, and wants 200; the bridge refuses it (a tenant with `unknownMembers: ignore` leaves it out)",
 	}
 }
 

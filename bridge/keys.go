@@ -9,8 +9,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// keyOwn gives an account of the tenant's own the look-up key of its externalId, when the key is missing because
-// somebody wrote the value in Keycloak. It returns the result for the operator, or "" when nothing was missing.
+// keyOwn gives an account that the tenant owns the look-up key of its externalId, when the key is missing because
+// somebody wrote the externalId in Keycloak. It returns the result for the operator, or "" when no key was missing.
 func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, error) {
 	t := c.By.Tenant
 	if _, keyed := t.Mapping.ShownExternalID(t.Owner, u); keyed {
@@ -26,12 +26,12 @@ func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, 
 	}
 	err = s.writeKey(ctx, r)
 	if refused, ok := r.refusalOf(err); ok {
-		return "its externalId gets no look-up key: " + refused, nil
+		return "its externalId cannot get a look-up key: " + refused, nil
 	}
 	return "its externalId gets a look-up key", err
 }
 
-// writeKey writes the request's account with the values that it shows.
+// writeKey writes the request's account again with its present values. This adds the missing look-up key.
 func (s *Service) writeKey(ctx context.Context, r *request) error {
 	cur, err := userKind{s}.read(ctx, r)
 	if err != nil {

@@ -116,8 +116,8 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	return out, err
 }
 
-// wantsMember reports whether a member's id must be looked up. Otherwise the change of the membership is the check:
-// Keycloak answers 404 to an unknown id.
+// wantsMember reports whether a member's id must be looked up before the change of the membership. Otherwise the change
+// itself shows an unknown id: Keycloak answers 404.
 func wantsMember(r *request, id keycloak.UserID) bool {
 	return !id.IsCanonical() || !r.fitness.ProvesMembers(r.Tenant) || r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String())
 }

@@ -30,8 +30,8 @@ const (
 	byInvitation   = "an invitation of the organization made"
 	byOtherLogin   = "a first login through another identity provider made"
 	byOtherSCIM    = "another SCIM server made, without a verified address"
-	byDirectory    = "a directory (LDAP) keeps, imported and read-only"
-	byDirectoryRaw = "a directory (LDAP) keeps, not imported"
+	byDirectory    = "comes from a directory (LDAP), imported and read-only"
+	byDirectoryRaw = "comes from a directory (LDAP), not imported"
 	byOther        = "another endpoint made"
 	byThis         = "this endpoint made"
 
@@ -186,7 +186,7 @@ func (w *walk) invite(t *testing.T, address string) {
 }
 
 // noMember is the cell of an account that cannot be a member of an organization or of a group.
-const noMember = "Keycloak takes no such member"
+const noMember = "cannot be a member"
 
 // directoryPeople are enough people for a walk.
 const directoryPeople = 30
@@ -342,7 +342,7 @@ func (w *walk) changes(t *testing.T, a foundAccount, method, body string, effect
 	switch {
 	case effect(before, after):
 	case !sameValues(before.Attributes["scim.remainder"], after.Attributes["scim.remainder"]):
-		text = "in a record of its own"
+		text = "for this tenant only"
 	default:
 		t.Errorf("%v: %s %s succeeds and Keycloak has\n%+v", w.column, method, body, after)
 	}
@@ -355,7 +355,7 @@ func (w *walk) changes(t *testing.T, a foundAccount, method, body string, effect
 	return text + tookOver(before.Attributes, after.Attributes), true
 }
 
-// tookOver says that a request adopted something for the tenant.
+// tookOver is a text for the table when a request adopted the account for the tenant, else "".
 func tookOver(before, after map[string][]string) string {
 	if len(before["scim.owner"]) == 0 && len(after["scim.owner"]) > 0 {
 		return ", takes it over"

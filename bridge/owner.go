@@ -41,9 +41,9 @@ func (s *Service) adoptable(ctx context.Context, r *request, id keycloak.UserID,
 	}
 	switch {
 	case former == r.Tenant.Owner.Key:
-		return guard.Eligibility{Refusal: "it left this tenant, which takes it up again when the user comes back"}, "", nil
+		return guard.Eligibility{Refusal: "it left this tenant, and the tenant uses it again when the user comes back"}, "", nil
 	case r.organization().IsZero() && !mapping.Enabled(u) && former != "" && s.options.Tenants.OfKey(r.Tenant.Realm, former) != nil:
-		return guard.Eligibility{Refusal: "it is disabled, and the tenant that it left takes it up again when the user comes back"}, "", nil
+		return guard.Eligibility{Refusal: "it is disabled, and the tenant that it left uses it again when the user comes back"}, "", nil
 	}
 	eligible, err = guard.AdoptableByOperator(ctx, r.client, r.Tenant, r.fitness, id, u, answered)
 	return eligible, former, err
@@ -55,16 +55,17 @@ func (s *Service) ownerless(r *request, attributes map[string][]string) bool {
 	return mapping.Unowned(attributes) || former != "" && former != r.Tenant.Owner.Key && s.options.Tenants.OfKey(r.Tenant.Realm, former) == nil
 }
 
-// formerly tells the operator the owner before an adoption.
+// formerly names, for the operator, the tenant that owned an account before an adoption.
 func formerly(key string) []string {
 	if key == "" {
 		return nil
 	}
-	return []string{"was of the tenant with the key " + key}
+	return []string{"belonged to the tenant with the key " + key}
 }
 
 // restored plans that a user who leaves the tenant loses the roles that the tenant's rules gave. It returns the account
-// in its state after the plan. From an account of the tenant's own it also removes what the mapping owns.
+// in its state after the plan. When the tenant owns the account (owns), the user also loses the other roles that the
+// mapping owns.
 func (userKind) restored(ctx context.Context, r *request, cur current, owns bool) (plan.Plan, keycloak.User, error) {
 	rules, ok := r.Tenant.Mapping.TakenBack(r.Tenant.Owner, cur.user.Attributes, owns)
 	if !ok {

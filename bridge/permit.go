@@ -21,15 +21,15 @@ func (e ScopeError) Error() string { return e.Told.Error() }
 // Unwrap is the error for the client.
 func (e ScopeError) Unwrap() error { return e.Told }
 
-// errNobody refuses a write without an author or a way in, because nobody could later say who made it. It is a fault of
-// the program.
-var errNobody = errors.New("a write must say who makes it and by which way in")
+// errNobody refuses a write without an author or an entry point, because nobody could later find out who made it. It is
+// a fault of the program.
+var errNobody = errors.New("a write must say who makes it and by which entry point")
 
 // pausedAfter is when a client may send the next request to a paused tenant, in seconds.
 const pausedAfter = 60
 
 // Permit refuses what a principal may not do at a tenant, or may not do now. The tenant's access and the needed scopes
-// decide. All ways in use it. An operator may read a paused tenant, to see its resources.
+// decide. All entry points use it. An operator may read a paused tenant, to see its resources.
 //
 // The error is a ScopeError or a *scim.Error.
 func Permit(by tenant.Principal, needs tenant.Scopes) error {

@@ -113,8 +113,8 @@ func TestAServiceAccountIsNobodyToSCIM(t *testing.T) {
 	}
 }
 
-// TestADamagedUserIsAnErrorThatNamesIt, for reads and lists. The user can be deleted.
-func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
+// TestADamagedUserIsAnErrorWithItsId, for reads and lists. The user can be deleted.
+func TestADamagedUserIsAnErrorWithItsId(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	created, err := b.Send(t, http.MethodPost, "/Users", apptest.CreateJane)

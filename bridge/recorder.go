@@ -6,9 +6,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 )
 
-// Recorder keeps what a Service changes. Every change goes through it, by every way in. Intend is called before the
-// first call that writes, and Settle of its result at the end of the change. A dry run is not recorded, nor is a call
-// that was refused before there was a plan.
+// Recorder records what a Service changes, by every entry point. Intend is called before the first call that writes, and
+// Settle of its result at the end of the change. A dry run is not recorded, and a call that was refused before there was
+// a plan is not recorded either.
 type Recorder interface {
 	// Intend records a change that is about to be made. After an error the change is not begun. The client gets a
 	// *scim.Error as it is; any other error is a failure of the bridge.

@@ -145,9 +145,9 @@ func survived(request func() error) (err error) {
 	return request()
 }
 
-// TestAChangeSaysWhatItIs before and after it is made: who made it, by which way in, and what happens to which
-// resource.
-func TestAChangeSaysWhatItIs(t *testing.T) {
+// TestAChangeNamesItsAuthorAndItsResource: before and after a change is made, its record says who makes it, by which
+// entry point, and what happens to which resource.
+func TestAChangeNamesItsAuthorAndItsResource(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
 		op             change.Op
@@ -227,8 +227,8 @@ func TestAUserWhoComesBackIsReactivated(t *testing.T) {
 	}
 }
 
-// TestAChangeSaysByWhatWayItCame: an operation of a bulk request says bulk, unless an import sends it.
-func TestAChangeSaysByWhatWayItCame(t *testing.T) {
+// TestAChangeNamesItsEntryPoint: an operation of a bulk request has the origin bulk, unless an import sends it.
+func TestAChangeNamesItsEntryPoint(t *testing.T) {
 	t.Parallel()
 	o := newRecordedService(t)
 	for _, origin := range []change.Origin{change.Request, change.Import} {
@@ -254,9 +254,9 @@ func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotAdoptedIsNoChange: the operator gets the reason, and nothing is recorded, because nothing was to be
+// TestARefusedAdoptionIsNotAChange: the operator gets the reason, and nothing is recorded, because nothing was to be
 // done.
-func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
+func TestARefusedAdoptionIsNotAChange(t *testing.T) {
 	t.Parallel()
 	o := newRecordedService(t)
 	o.tenant.Owner.Shared = true                               // so that not all accounts belong to the tenant

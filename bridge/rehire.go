@@ -16,17 +16,17 @@ import (
 )
 
 // When a person comes back, the identity provider creates the user again, often under another name, but with the same
-// externalId. If the policy says rehire: revive, the creation takes up the account that the tenant deactivated, or that
-// left the tenant, under its old id:
+// externalId. If the policy says rehire: revive, the creation uses the account that the tenant deactivated, or that left
+// the tenant, under its old id:
 //
 //	create   finds the externalId: at a user whom the tenant sees (checkUnique), or at an account
 //	         that left it (departed), and fails with a takenError
-//	takeUp   locks that account and asks revive, which reads it again and plans what becomes of it
+//	takeUp   locks that account and calls revive, which reads it again and plans its changes
 //
-// An account of another tenant, an account without an owner and a protected account are never taken up.
+// A creation never rehires by an account of another tenant, an account without an owner, or a protected account.
 
-// departed fails a creation when exactly one account with its externalId left the tenant and could be taken up again.
-// It makes a call, if accounts can leave the tenant.
+// departed makes a creation fail when exactly one account with its externalId left the tenant and could be used again.
+// It makes a call only if accounts can leave the tenant.
 func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) error {
 	if !r.Tenant.Policy.Revives() || !r.Tenant.Policy.OwnedOnly && r.organization().IsZero() || doc.String(scim.AttrExternalID) == "" {
 		return nil
@@ -37,12 +37,12 @@ func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) e
 	}
 	return takenError{id: list[0].ID, externalID: true, refusal: &scim.Error{
 		Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
-		Detail: "the account with this externalId left this endpoint and could not be taken up again; repeat the request, or ask the operator to check the account in Keycloak",
+		Detail: "the account with this externalId left this endpoint and could not be used again; repeat the request, or ask the operator to check the account in Keycloak",
 	}}
 }
 
-// holders are the accounts with the externalId of a document that could be taken up, whether they are users of the
-// tenant or not. The search uses the key of the externalId, which is exact.
+// holders are the accounts with the externalId of a document that a creation could use again, whether they are users of
+// the tenant or not. The search uses the key of the externalId, which is exact.
 func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]keycloak.User, error) {
 	key, ok := mapping.LookupKey(r.Tenant.Owner.Key, doc.String(scim.AttrExternalID))
 	if !ok {
@@ -54,7 +54,7 @@ func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]k
 	}), err
 }
 
-// mayRevive reports whether an account could be taken up again, as far as that is known without a call.
+// mayRevive reports whether an account could be used again, as far as that is known without a call.
 func (r *request) mayRevive(u keycloak.User) bool {
 	p := r.Tenant.Owner
 	switch {
@@ -68,8 +68,8 @@ func (r *request) mayRevive(u keycloak.User) bool {
 	return p.EndedAccess(u.Attributes) // not when an administrator ended it
 }
 
-// revive plans that the request's account becomes the tenant's user again, as the document says. The creation failed
-// because the account has its externalId. ok is false when this is not allowed.
+// revive plans that the request's account is a user of the tenant again, with the values of the document. The creation
+// failed because the account has the new user's externalId. ok is false when this is not allowed.
 func (k userKind) revive(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil {
@@ -108,7 +108,7 @@ func (k userKind) revive(ctx context.Context, r *request, d desired) (planned, b
 	return ch, err == nil, err
 }
 
-// shownOf is the tenant's view of its user before a change, or nil when the user cannot be read.
+// shownOf is the user before a change, as the tenant sees it, or nil when the user's values cannot be read.
 func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); damaged {
@@ -117,7 +117,7 @@ func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 	return resource.Document, err
 }
 
-// isAway reports whether an account of the tenant's own is currently not its user.
+// isAway reports whether an account that the tenant owns is currently not a user of the tenant.
 func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
 	if r.organization().IsZero() {
 		return r.Tenant.Owner.Departed(u.Attributes), nil
@@ -129,8 +129,8 @@ func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.Use
 	return false, err
 }
 
-// inactive reports whether no other organization has the user of an enabled account that left the tenant. In another
-// organization a person may be using the account.
+// inactive reports whether nobody uses an enabled account that left the tenant, because no other organization has its
+// user.
 func (r *request) inactive(ctx context.Context, id keycloak.UserID) (bool, error) {
 	if !r.Tenant.Policy.Organizations {
 		return true, nil
@@ -144,8 +144,8 @@ type linkRefused string
 
 func (e linkRefused) Error() string { return string(e) }
 
-// planRevival plans that an account becomes the tenant's user again, as the document says, with the groups and roles of
-// a new user.
+// planRevival plans that an account is a user of the tenant again, with the values of the document and with the groups
+// and roles of a new user.
 func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired, away bool) (planned, error) {
 	doc := d.doc
 	state, err := checked(r, &user, d.user)

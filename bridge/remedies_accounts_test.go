@@ -68,7 +68,7 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 
 	shared := c.Realm.Create(t, "/Users", `{"userName":"shared"}`)
 	c.Admit(t, shared, "acme")
-	refused("account-shared", 403, "have the membership ended first", request{c.Realm, http.MethodDelete, "/Users/" + shared, ""},
+	refused("account-shared", 403, "ask the operator to end the membership first", request{c.Realm, http.MethodDelete, "/Users/" + shared, ""},
 		func() { acme.Must(t, http.MethodDelete, "/Users/"+shared, "") })
 
 	admin := c.Realm.Create(t, "/Users", `{"userName":"admin"}`)
@@ -101,8 +101,8 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 
 	ann := acme.Create(t, "/Users", `{"userName":"ann"}`)
 	set(organization, enabled("false", ""))()
-	refused("organization-disabled", 403, "have it enabled in Keycloak first", request{acme, http.MethodPatch, "/Users/" + ann, apptest.PatchBody(`{"op":"add","path":"title","value":"t"}`)}, set(organization, enabled("true", "")))
-	refused("domain-not-verified", 403, "have the domain added and verified", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
+	refused("organization-disabled", 403, "ask the operator to enable the organization in Keycloak first", request{acme, http.MethodPatch, "/Users/" + ann, apptest.PatchBody(`{"op":"add","path":"title","value":"t"}`)}, set(organization, enabled("true", "")))
+	refused("domain-not-verified", 403, "ask the operator to add and verify the domain", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
 		set(organization, enabled("true", `,{"name":"other.test","verified":true}`)))
 
 	c.Realm.Reconfigure(t, apptest.EachTenant(func(tenant *config.Tenant) {

@@ -16,9 +16,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Call is a request, the same for every way in. Each way in makes one for each request.
+// Call is a request, the same for every entry point. Each entry point makes one for each request.
 type Call struct {
-	// By is required, with its tenant. Every verb that takes a Call asks Permit what By may do.
+	// By is required, with its tenant. Every verb with a Call asks Permit what By may do.
 	By         tenant.Principal
 	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
 	ID         string   // of the resource; hostile until parsed
@@ -26,7 +26,7 @@ type Call struct {
 	Excluded   []string
 	Return     Return // the client's preference for the answer to a write, or ""
 	Conditions
-	Origin change.Origin // the way in; required for writes, because the recorded Change has it
+	Origin change.Origin // the entry point; required for writes, because the recorded Change has it
 	// DryRun says that nothing is written: the request is only planned and checked by the guard.
 	DryRun bool
 
@@ -110,7 +110,7 @@ type kind interface {
 	// linked is the part of a resource's version for its members or groups, see scim.LinkedVersion. It keeps in cur
 	// what it reads. No other request to the bridge can change this until the request ends.
 	linked(ctx context.Context, r *request, cur *current) (string, error)
-	// obstacles are the resources that may have made a creation fail with failure, and that could be taken up instead.
+	// obstacles are the resources that may have made a creation fail with failure, and that the creation could use.
 	obstacles(d desired, failure error) []obstacle
 	// stored is the resource that shows what Keycloak has, without the parts that are read separately for an answer.
 	stored(r *request, cur current) (scim.Resource, error)

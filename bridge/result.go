@@ -18,7 +18,7 @@ const (
 	ReturnMinimal        Return = "minimal"        // at most what the tenant's policy says, and at most what identifies the resource
 )
 
-// Result is the result of a call. The way in turns it into an answer, such as an HTTP status.
+// Result is the result of a call. The entry point turns it into an answer, such as an HTTP status.
 type Result struct {
 	// Op is what happened to the resource: "" for a call that only reads, and for a call about several resources.
 	Op change.Op

@@ -58,8 +58,8 @@ func TestADryRunComesToWhatTheRequestDoes(t *testing.T) {
 	}
 }
 
-// TestAResultSaysWhatBecameOfTheResource, what was done for it and what was recorded.
-func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
+// TestAResultSaysWhatHappenedToTheResource, what was done for it and what was recorded.
+func TestAResultSaysWhatHappenedToTheResource(t *testing.T) {
 	t.Parallel()
 	o := newRecordedService(t)
 	read, err := o.service.Get(t.Context(), o.call("/Users", o.jane))

@@ -103,7 +103,7 @@ func (s *Service) kindOf(endpoint string) kind {
 	return nil
 }
 
-// begin makes the checks that every request must pass, by every way in.
+// begin makes the checks that every request must pass, by every entry point.
 func (s *Service) begin(c Call, does access) (*request, error) {
 	if err := Permit(c.By, c.needs(does)); err != nil {
 		return nil, err
@@ -136,7 +136,8 @@ func (s *Service) begin(c Call, does access) (*request, error) {
 	return r, err
 }
 
-// Create creates a resource, or takes up the existing one in its place.
+// Create creates a resource. If possible, it uses an existing resource instead: it resumes a creation, rehires, or
+// adopts.
 func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, err := s.begin(c, writing)
 	if err != nil {
@@ -152,7 +153,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 		return Result{}, s.fail(r, err)
 	}
 	ch, err := r.kind.create(ctx, r, d)
-	if err == nil && len(ch.plan) > 1 { // until the last step, another request could see a half-created resource
+	if err == nil && len(ch.plan) > 1 { // until the last step, another request could see an incomplete resource
 		err = s.lock(ctx, r, r.creationLock(ch.after))
 	}
 	if err == nil {
@@ -167,8 +168,8 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 	return s.resume(ctx, r, d, err)
 }
 
-// resume answers a failed creation. If possible, it takes up the existing resource in its place. Only a client that
-// sees the user learns that the user is protected.
+// resume answers a creation that failed. If possible, it uses the existing resource that made the creation fail. Only a
+// client that sees the user learns that the user is protected.
 func (s *Service) resume(ctx context.Context, r *request, d desired, failure error) (Result, error) {
 	ch, ok, err := s.takeUp(ctx, r, d, failure)
 	if ok && err == nil {
@@ -181,7 +182,7 @@ func (s *Service) resume(ctx context.Context, r *request, d desired, failure err
 		_, err = s.apply(ctx, r, &ch)
 	}
 	if protected, is := errors.AsType[guard.ProtectedError](err); is && ok {
-		s.options.Log.Warn("an existing account is not taken up", zap.String("tenant", r.Tenant.Path), zap.Error(protected))
+		s.options.Log.Warn("a creation cannot use the existing account", zap.String("tenant", r.Tenant.Path), zap.Error(protected))
 		err = failure
 	}
 	if err != nil {
@@ -190,8 +191,8 @@ func (s *Service) resume(ctx context.Context, r *request, d desired, failure err
 	return s.written(ctx, r, ch.after)
 }
 
-// takeUp plans that the resource that prevents a creation becomes the requested one. Any other existing resource stays
-// a conflict, with the text of failure.
+// takeUp plans that a creation uses the existing resource that prevents it. When this is not possible, it returns
+// failure, the error of the creation.
 func (s *Service) takeUp(ctx context.Context, r *request, d desired, failure error) (ch planned, ok bool, err error) {
 	if _, taken := errors.AsType[takenError](failure); !taken && keycloak.KindOf(failure) != keycloak.Conflict {
 		return planned{}, false, failure
@@ -254,11 +255,11 @@ const maxAge = 15 * time.Minute
 func (r *request) writes() error {
 	switch p := r.fitness.Protected; {
 	case p == nil || time.Since(p.At) > maxAge:
-		return Unfit("nobody could look for " + maxAge.String() + " who is protected, so nothing is written")
+		return Unfit("the bridge could not read the list of protected users for " + maxAge.String() + ", so nothing is written")
 	case p.Unknown != "":
 		return Unfit(p.Unknown + ", so nothing is written")
 	case r.fitness.Disabled:
-		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; have it enabled in Keycloak first")
+		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; ask the operator to enable the organization in Keycloak first")
 	}
 	return nil
 }

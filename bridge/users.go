@@ -254,8 +254,8 @@ func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (
 	return p, nil
 }
 
-// remove removes a user from the tenant. The policy says whether an account of the tenant's own is deleted with the
-// user or stays. It stays while an organization has the user too.
+// remove removes a user from the tenant. The policy says whether an account that the tenant owns is deleted too. The
+// account stays while another organization has the user too.
 func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
 	if r.wall.Deactivates(cur.userID.String()) {
 		return nil, guard.Delegate(cur.userID.String())
@@ -276,7 +276,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !owns:
 		return nil, scim.Forbidden(code.NotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete the account where it was created")
 	case !policy.OwnedOnly:
-		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: the account cannot be deleted while the user is a member of an organization; deactivate the user, or have the membership ended first")
+		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: the account cannot be deleted while the user is a member of an organization; deactivate the user, or ask the operator to end the membership first")
 	}
 	return k.planParting(ctx, r, cur, policy.Disables() && !shared)
 }
@@ -339,7 +339,7 @@ func (k userKind) resource(ctx context.Context, r *request, cur current) (scim.R
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	if resource.ID == "" || !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) { // a user that was not created is in no group
+	if resource.ID == "" || !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) { // without an id the user does not exist, and has no groups
 		return resource, nil
 	}
 	id, err := keycloak.ParseUserID(resource.ID)

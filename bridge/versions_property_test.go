@@ -64,7 +64,7 @@ func (v *versioned) read() {
 	}
 }
 
-// condition is a version of now or of before. holds says that it is the version of now.
+// condition is the present version or an older version. holds says that it is the present version.
 func (v *versioned) condition() (tag string, holds bool) {
 	members := v.r.IntN(2) == 0
 	seen := map[bool]map[string]string{true: v.full, false: v.cheap}[members]

@@ -192,8 +192,8 @@ func versionListed(t *testing.T, b apptest.Bridge, path string) any {
 	return nil
 }
 
-// TestAVersionOfAnEmptyGroupIsOneOverNobody: it changes when a user joins.
-func TestAVersionOfAnEmptyGroupIsOneOverNobody(t *testing.T) {
+// TestAVersionOfAnEmptyGroupCoversItsMembers: the version changes when a user joins.
+func TestAVersionOfAnEmptyGroupCoversItsMembers(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)
 	user := b.Create(t, "/Users", `{"userName":"jane"}`)

@@ -39,7 +39,7 @@ func definitions(t *testing.T) (args []string) {
 	return args
 }
 
-// TestChartOnAnAPIServer: a real API server takes the chart with every set of values, under strict validation, in a
+// TestChartOnAnAPIServer: a real API server accepts the chart with every set of values, under strict validation, in a
 // namespace that enforces restricted pods. The test installs, upgrades, rolls back and removes the chart, and the
 // controllers make the pods.
 func TestChartOnAnAPIServer(t *testing.T) {
@@ -73,7 +73,7 @@ func TestChartOnAnAPIServer(t *testing.T) {
 	refusesUnrestricted(t, c)
 }
 
-// takesTheSidecar checks that the server takes the container of the guide to the sidecar, in a pod like Keycloak's:
+// takesTheSidecar checks that the server accepts the container of the guide to the sidecar, in a pod like Keycloak's:
 // as a container beside Keycloak's and as a native sidecar.
 func takesTheSidecar(t *testing.T, c *cluster.Cluster) {
 	t.Helper()

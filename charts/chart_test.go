@@ -91,8 +91,8 @@ func everything(t *testing.T) string {
 	return readFile(t, filepath.Join(chart, "ci", "everything-values.yaml"))
 }
 
-// TestTheBridgeTakesTheConfigurationThatTheChartRenders: scim-bridge check finds no problem in the files of a pod.
-func TestTheBridgeTakesTheConfigurationThatTheChartRenders(t *testing.T) {
+// TestTheBridgeAcceptsTheConfigurationThatTheChartRenders: scim-bridge check finds no problem in the files of a pod.
+func TestTheBridgeAcceptsTheConfigurationThatTheChartRenders(t *testing.T) {
 	t.Parallel()
 	token := config.TokenList{Tokens: []config.Token{{Name: "idp", SHA256: config.Digest{1}}}}.Render()
 	for name, values := range map[string]string{"minimal": minimal(t, ""), "everything": everything(t)} {
@@ -173,8 +173,8 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	}
 }
 
-// TestTheMemoryLimitIsThatOfThePod, unless the values set another limit or no limit.
-func TestTheMemoryLimitIsThatOfThePod(t *testing.T) {
+// TestTheMemoryLimitOfGoFollowsThePod, unless the values set another limit or no limit.
+func TestTheMemoryLimitOfGoFollowsThePod(t *testing.T) {
 	t.Parallel()
 	ofThePod := map[string]any{"name": "GOMEMLIMIT", "valueFrom": map[string]any{"resourceFieldRef": map[string]any{"resource": "limits.memory"}}}
 	tags := map[string]any{"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "a=b"}

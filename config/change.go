@@ -14,13 +14,14 @@ import (
 // ErrLink is the error for a file that is a link: another program makes the file.
 var ErrLink = errors.New("the file is a link, as in a mounted Secret, and a change would replace the link")
 
-// ChangeTokens writes a file of tokens again, in one step. For a link it returns ErrLink.
+// ChangeTokens replaces a file of tokens by a changed one, in one step. For a link it returns
+// ErrLink.
 func ChangeTokens(file string, change func([]Token) []Token) error {
 	return replaceFile(file, func(out *os.File) error { return writeTokens(out, file, change) })
 }
 
-// replaceFile writes a file again, in one step, and closes it. The new file, which replaces the old
-// one at the end, also locks the old one against other changes.
+// replaceFile replaces a file in one step: write fills a new file and closes it, and the new file is
+// renamed at the end. While the new file exists, no other command can change the old file.
 func replaceFile(file string, write func(out *os.File) error) error {
 	if info, err := os.Lstat(file); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return ErrLink
@@ -28,7 +29,7 @@ func replaceFile(file string, write func(out *os.File) error) error {
 	next := file + ".new"
 	out, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: another scim-bridge tokens is changing the file; remove this file if no such command runs", next)
+		return fmt.Errorf("%s exists: another command \"scim-bridge tokens\" is changing the file; remove %[1]s if no such command runs", next)
 	}
 	if err != nil {
 		return err

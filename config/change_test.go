@@ -73,7 +73,7 @@ func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 			if err := os.WriteFile(file+".new", nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, want: "exists: another scim-bridge tokens is changing the file", left: true},
+		}, want: `exists: another command "scim-bridge tokens" is changing the file`, left: true},
 		"an entry with a problem": {change: add(AccessToken{Name: "entra"}, at), want: "with this change the configuration has a problem: "},
 		"no such realm":           {change: add(entry, TenantEntry{Realm: "globex"}), want: ErrByHand.Error()},
 		"no such entry":           {change: func(file string) error { return RemoveAccessToken(file, at, entry) }, want: ErrByHand.Error()},
@@ -98,8 +98,8 @@ func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 	}
 }
 
-// TestAFileOfTokensIsWrittenAnew, except a link or a file with a problem.
-func TestAFileOfTokensIsWrittenAnew(t *testing.T) {
+// TestAFileOfTokensIsReplaced, except a link or a file with a problem.
+func TestAFileOfTokensIsReplaced(t *testing.T) {
 	t.Parallel()
 	_, file := changeable(t)
 	more := func(list []Token) []Token { return append(list, Token{Name: "idp", SHA256: Digest{1}}) }

@@ -66,7 +66,7 @@ func Public(dir string) bool {
 func (k checker) version(v int) {
 	k.missing("", "version", "Add the line: version: 1")
 	if v != Version && k.given("version") && !k.failed("version") {
-		k.add("version", fmt.Sprintf("must be %d", Version), "This scim-bridge knows no other version of the file")
+		k.add("version", fmt.Sprintf("must be %d", Version), "Write: version: 1")
 	}
 }
 
@@ -161,7 +161,7 @@ func (k checker) realms(realms map[string]Realm) {
 		k.credentials(path+".credentials", &realm.Credentials)
 		k.organizations(path, &realm)
 		if len(realm.Tenants) == 0 && !k.given(path+".organizations") {
-			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without a token no client can call")
+			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without a token no client can use the endpoint")
 		}
 		keys := map[string]string{}
 		for i := range realm.Tenants {
@@ -281,7 +281,7 @@ func (k checker) identity(path string, t *Tenant) {
 	k.missing(path, "organization", "Give the alias of the organization, which is part of the URL")
 	k.missing(path, "organizationID", "Give the organization's id, which scim-bridge setup --organization writes: the endpoint stays with this organization, whichever organization gets the alias")
 	if t.Organization != "" && (len(t.Organization) > 255 || !only(t.Organization, "._~-") || strings.Trim(t.Organization, ".") == "") {
-		k.add(path+".organization", fmt.Sprintf("%q can't be a segment of a URL", shorten(t.Organization)), "Give the organization's alias, of letters, digits, '-', '.', '_' or '~'")
+		k.add(path+".organization", fmt.Sprintf("%q cannot be a segment of a URL", shorten(t.Organization)), "Give the organization's alias, of letters, digits, '-', '.', '_' or '~'")
 	}
 	if t.OrganizationID != "" && (len(t.OrganizationID) > maxTenantKey || !only(t.OrganizationID, "-")) {
 		k.add(path+".organizationID", fmt.Sprintf("%q is not the id of an organization", shorten(t.OrganizationID)), "Write the UUID that Keycloak gave it")
@@ -305,14 +305,14 @@ func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
 	}
 	if len(t.Key) > maxTenantKey || !only(t.Key, "-") {
 		if t.OrganizationID == "" {
-			k.add(path+".key", fmt.Sprintf("%q can't mark values in Keycloak", shorten(t.Key)), "Give the tenant a key of at most 36 letters, digits or '-'")
+			k.add(path+".key", fmt.Sprintf("%q cannot mark values in Keycloak", shorten(t.Key)), "Give the tenant a key of at most 36 letters, digits or '-'")
 		}
 		return
 	}
 	first, twice := keys[t.Key]
 	switch {
 	case twice && t.OrganizationID != "":
-		k.add(path+".organizationID", "is also that of "+first, "Give each organization only one tenant")
+		k.add(path+".organizationID", "is also the organizationID of "+first, "Give each organization only one tenant")
 	case twice:
 		k.add(path, fmt.Sprintf("has the key %q of %s", t.Key, first), "Give each tenant of the realm its own key: two tenants with the same key would overwrite each other's values")
 	default:
@@ -339,7 +339,7 @@ func (k checker) tenantPath(path, realm string, t *Tenant, paths map[string]stri
 	}
 	const hint = "Give the tenant a path of letters, digits, '-', '.', '_' or '~'"
 	if len(t.Path) > 255 || !only(t.Path, "._~-") || t.Path == "." || t.Path == ".." {
-		k.add(path+".path", fmt.Sprintf("%q can't be a segment of a URL", shorten(t.Path)), hint)
+		k.add(path+".path", fmt.Sprintf("%q cannot be a segment of a URL", shorten(t.Path)), hint)
 		return
 	}
 	if first, twice := paths[t.Path]; twice {

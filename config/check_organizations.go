@@ -74,7 +74,7 @@ func tokenHint(t *Tenant, every bool) string {
 	if every && t.Organization != "" {
 		return "Move the entry to organizations.overrides, where the organization keeps its tokens; or add a token"
 	}
-	return "Add a token; without a token no client can call"
+	return "Add a token; without a token no client can use the endpoint"
 }
 
 // Of returns the policies for the organization with an id.

@@ -29,7 +29,7 @@ func (k checker) tokens(path string, tokens []Token, named names) {
 	}
 }
 
-// scopes refuses an empty list: readers take it for no scope, and the program for all scopes.
+// scopes refuses an empty list: a reader would read it as no scope, and the program as all scopes.
 func (k checker) scopes(path string, scopes []TokenScope) {
 	if scopes != nil && len(scopes) == 0 {
 		k.add(path+".scopes", "has no entry", "Name a scope, or remove the key to allow all scopes")
@@ -72,7 +72,7 @@ func (k checker) tokenList(list TokenList, named names) {
 func LoadTokens(path string) (TokenList, []Problem) {
 	data, err := readConfig(path)
 	if err != nil {
-		return TokenList{}, []Problem{{File: path, Text: "can't be read: " + cause(err), Hint: "Check the name of the file, who owns it and its mode"}}
+		return TokenList{}, []Problem{{File: path, Text: "cannot be read: " + cause(err), Hint: "Check the name of the file, who owns it and its mode"}}
 	}
 	list, r := parseTokens(path, data)
 	checker{report: r}.tokenList(list, names{})

@@ -72,13 +72,13 @@ type Server struct {
 	// Refused: not http or https; has a query or a fragment.
 	ErrorDocs URL `json:"errorDocs,omitempty"`
 	// MaxBodyBytes is `maxBodyBytes`: largest request body in bytes; a larger one is 413.
-	// Refused: not from 4096 to 67108864.
+	// Refused: less than 4096 or more than 67108864.
 	MaxBodyBytes int64 `json:"maxBodyBytes"`
 	// RequestTimeout is `requestTimeout`: time for one request. Okta gives up after 60 s.
-	// Refused: not from 1s to 10m; not longer than `keycloak.responseTimeout`.
+	// Refused: less than 1s or more than 10m; not longer than `keycloak.responseTimeout`.
 	RequestTimeout Duration `json:"requestTimeout"`
 	// DrainTimeout is `drainTimeout`: time for requests in flight to end after SIGTERM.
-	// Refused: not from 0s to 10m.
+	// Refused: less than 0s or more than 10m.
 	DrainTimeout Duration `json:"drainTimeout"`
 	// TrustedProxies is `trustedProxies`: addresses (`10.0.0.0/8`, `10.1.2.3`) of the proxies in front of the
 	// bridge. Only a request from such an address may name its client in `X-Forwarded-For`.
@@ -87,41 +87,41 @@ type Server struct {
 	// FailuresPerMinute is `failuresPerMinute`: requests without a [good
 	// credential](../guides/credentials.md#limits) that one address may send in a minute; further ones are 429
 	// instead of 401.
-	// Refused: not from 1 to 1000000.
+	// Refused: less than 1 or more than 1000000.
 	FailuresPerMinute int `json:"failuresPerMinute"`
 	// MaxResults is `maxResults`: the most resources on a page of a [list](filters.md#pages), also when a client
 	// asks for more.
-	// Refused: not from 1 to 1000.
+	// Refused: less than 1 or more than 1000.
 	MaxResults int `json:"maxResults"`
 	// CursorTimeout is `cursorTimeout`: how long a cursor to the next page is valid.
-	// Refused: not from 1m to 24h.
+	// Refused: less than 1m or more than 24h.
 	CursorTimeout Duration `json:"cursorTimeout"`
 	// HidePagination is `hidePagination`: leaves the attribute `pagination` (RFC 9865) out of
 	// `/ServiceProviderConfig`, for clients that refuse unknown attributes. Cursors still work.
-	// Refused: another word.
+	// Refused: any other value.
 	HidePagination bool `json:"hidePagination"`
 }
 
 // Bulk bounds a bulk request.
 type Bulk struct {
 	// MaxOperations is `maxOperations`: the most operations of a bulk request; more is 413.
-	// Refused: not from 1 to 10000.
+	// Refused: less than 1 or more than 10000.
 	MaxOperations int `json:"maxOperations"`
 	// MaxPayloadBytes is `maxPayloadBytes`: largest body of a bulk request in bytes; a larger one is 413.
-	// Refused: not from 4096 to 67108864.
+	// Refused: less than 4096 or more than 67108864.
 	MaxPayloadBytes int64 `json:"maxPayloadBytes"`
 }
 
 // Index bounds the indexes of all tenants, which are in memory.
 type Index struct {
 	// MaxMemoryBytes is `maxMemoryBytes`: memory for the indexes of all tenants together. A user or group takes
-	// 300 to 500 bytes. Without room, a query that needs an index is 400 `tooMany`.
-	// Refused: not from 1048576 to 4294967295.
+	// 300 to 500 bytes. When this memory is full, a query that needs an index gets 400 `tooMany`.
+	// Refused: less than 1048576 or more than 4294967295.
 	MaxMemoryBytes int64 `json:"maxMemoryBytes"`
 	// Warm is `warm`: builds the indexes of all tenants at the start and keeps them, so that no query waits for
 	// an index. Otherwise the first query that needs an index builds it, and the bridge drops it after an hour
 	// without a query.
-	// Refused: another word.
+	// Refused: any other value.
 	Warm bool `json:"warm"`
 }
 
@@ -145,7 +145,7 @@ type Admin struct {
 // Log says how much is logged.
 type Log struct {
 	// Level is `level`: the lowest level that is logged.
-	// Refused: another word.
+	// Refused: any other value.
 	Level Level `json:"level"`
 }
 
@@ -155,9 +155,9 @@ type Tracing struct {
 	// Without it the bridge makes no traces, and still passes on headers of W3C Trace Context.
 	// Refused: ends in `/v1/traces`, which the bridge adds.
 	Endpoint URL `json:"endpoint,omitempty"`
-	// Sample is `sample`: of the traces that begin at the bridge, this share is sent. For a trace that a client
-	// with a good credential began, the client decides.
-	// Refused: not from 1% to 100%; without `endpoint`.
+	// Sample is `sample`: the share of traces that is sent, of the traces that begin at the bridge. For a trace
+	// that a client with a valid credential began, the client decides whether it is sent.
+	// Refused: less than 1% or more than 100%; without `endpoint`.
 	Sample Percent `json:"sample"`
 }
 
@@ -182,17 +182,17 @@ type Keycloak struct {
 	// Refused: has a path, a user or a password.
 	Proxy ProxyURL `json:"proxy,omitempty"`
 	// ConnectTimeout is `connectTimeout`: time to connect.
-	// Refused: not from 100ms to 1m.
+	// Refused: less than 100ms or more than 1m.
 	ConnectTimeout Duration `json:"connectTimeout"`
 	// ResponseTimeout is `responseTimeout`: time for one call to Keycloak.
-	// Refused: not from 100ms to 5m; not shorter than `server.requestTimeout`.
+	// Refused: less than 100ms or more than 5m; not shorter than `server.requestTimeout`.
 	ResponseTimeout Duration `json:"responseTimeout"`
 	// MaxInFlight is `maxInFlight`: calls to Keycloak at the same time.
-	// Refused: not from 1 to 1000.
+	// Refused: less than 1 or more than 1000.
 	MaxInFlight int `json:"maxInFlight"`
 	// BreakerDelay is `breakerDelay`: when Keycloak did not answer 20 of the last 25 calls for a realm, the
 	// bridge makes no call for this time, and requests are 503 at once. Then it tries one call.
-	// Refused: not from 100ms to 5m.
+	// Refused: less than 100ms or more than 5m.
 	BreakerDelay Duration `json:"breakerDelay"`
 
 	// RootCAs are the certificates of CAFile; nil means the system's.
@@ -232,7 +232,7 @@ type Realm struct {
 	// Organizations is `organizations`: serve every
 	// [organization](../guides/organizations.md#every-organization-with-a-credential) of the realm that has a
 	// credential and no entry in `tenants`. `limits` and `removalBrake` count for each organization by itself.
-	// Refused: another word.
+	// Refused: any other value.
 	Organizations Organizations `json:"organizations,omitzero"`
 	// Protected is `protected`: users and groups that SCIM shows only by name and never changes, besides
 	// [administrators and service accounts](../guides/accounts.md#protected-accounts).
@@ -260,20 +260,20 @@ type Protected struct {
 	// Refused: an empty name.
 	Users []string `json:"users,omitempty"`
 	// Groups is `groups`: paths of groups, like `/admins`, or ids after `id:`. Their members, all groups below
-	// them and the members of these are protected too. A name [stays with what it meant
-	// first](../guides/accounts.md#names-that-change).
+	// them and the members of these are protected too. A name [always means the
+	// group that it meant first](../guides/accounts.md#names-that-change).
 	// Refused: does not begin with a slash; an empty name; no id after `id:`; longer than 1,024 bytes.
 	Groups []GroupPath `json:"groups,omitempty"`
 	// Delegated is `delegated`: what SCIM may do to people who [administer by a
 	// permission](../guides/accounts.md#administrators-by-a-permission): deactivate them, or nothing.
 	// Default: `deactivate`.
-	// Refused: another word.
+	// Refused: any other value.
 	Delegated Delegated `json:"delegated,omitempty"`
 	// Policies is `policies`: how the bridge knows these people. `read`: from policies that name people; any
 	// other policy stops every write. `listed`: you list the people of the other policies in `users` and
 	// `groups`.
 	// Default: `read`.
-	// Refused: another word.
+	// Refused: any other value.
 	Policies PermissionPolicies `json:"policies,omitempty"`
 }
 
@@ -387,7 +387,7 @@ type Tenant struct {
 	// Refused: without `organization`; longer than 36.
 	OrganizationID string `json:"organizationID,omitempty" type:"id"`
 	// Scope is `scope`: which users a tenant of the realm has: all users, or those that it created.
-	// Refused: another word.
+	// Refused: any other value.
 	Scope Scope `json:"scope"`
 	// Path is `path`: segment of the endpoint's URL: `/realms/<path>/scim/v2`. Okta refuses `_` in a base URL;
 	// give such a realm a path without it.
@@ -412,7 +412,7 @@ type Tenant struct {
 	// tokens](../guides/credentials.md#access-tokens) are accepted.
 	// Refused: no entry.
 	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
-	// BareToken is `bareToken`: accept an `Authorization` header with the token and without the word `Bearer`
+	// BareToken is `bareToken`: accept an `Authorization` header with only the token, without `Bearer` before it
 	// (Okta's header mode).
 	BareToken bool `json:"bareToken"`
 	// BasicAuth is `basicAuth`: accept a token as the password of HTTP Basic, for clients that can only send
@@ -421,7 +421,7 @@ type Tenant struct {
 	// Profile is `profile`: how closely clients must follow the RFCs. `tolerant` accepts known deviations of
 	// identity providers, see [tolerances.md](tolerances.md). `strict` refuses them and enforces the SCIM
 	// interoperability profile.
-	// Refused: another word.
+	// Refused: any other value.
 	Profile Profile `json:"profile"`
 	// Tolerances is `tolerances`: deviations that this tenant refuses in `profile: tolerant`.
 	// Refused: with `profile: strict`.
@@ -448,41 +448,41 @@ type Policies struct {
 	// that are [protected](../guides/accounts.md#protected-accounts). `refuse` answers 400 or 403 and changes
 	// nothing; Entra then tries again. `ignore` leaves these members as they are, counts them and logs them; use
 	// it for Okta, which never repeats a 400.
-	// Refused: another word.
+	// Refused: any other value.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
 	// OnDelete is `onDelete`: what happens to an account that the tenant [owns](../guides/accounts.md#owners)
 	// when a client deletes its user. `delete` deletes the account, `disable` disables it, and `leave` leaves it
 	// as it is. A group of the tenant is deleted, emptied, or left as it is. In each case the tenant no longer
 	// has the user or group.
-	// Refused: another word; `disable` or `leave` in a tenant of the realm with `scope: all`.
+	// Refused: any other value; `disable` or `leave` in a tenant of the realm with `scope: all`.
 	OnDelete OnDelete `json:"onDelete"`
 	// Adopt is `adopt`: whether the tenant may [take over](../guides/accounts.md#adoption) accounts and groups
 	// that no tenant owns.
-	// Refused: another word.
+	// Refused: any other value.
 	Adopt Adopt `json:"adopt"`
 	// ExternalID is `externalId`: whether two users of the tenant may have the same `externalId`. With `unique`,
 	// a POST, PUT or PATCH that gives a user the `externalId` of another user is 409
 	// [`external-id-taken`](errors.md). The guide of each identity provider says which value to use.
-	// Refused: another word.
+	// Refused: any other value.
 	ExternalID ExternalID `json:"externalId"`
 	// PatchResponse is `patchResponse`: the [answer to a PATCH](endpoints.md#answers-to-writes): 200 with the
 	// resource (`full`), 200 with the identity of the resource (`minimal`), or 204 (`none`). `auto` is `full`
-	// for users and `none` for groups. Write `full` for a client that takes a 204 for a failure, as
+	// for users and `none` for groups. Write `full` for a client that treats a 204 as a failure, as
 	// scim-sdk-client does.
-	// Refused: another word.
+	// Refused: any other value.
 	PatchResponse PatchResponse `json:"patchResponse"`
 	// Rehire is `rehire`: what a POST does with the `externalId` of a user that was deactivated, or that left the
 	// tenant. `refuse` refuses it, and `revive` [uses that account
 	// again](../guides/accounts.md#people-who-come-back).
-	// Refused: another word; `revive` without `externalId: unique`.
+	// Refused: any other value; `revive` without `externalId: unique`.
 	Rehire Rehire `json:"rehire"`
 	// Domains is `domains`: which [addresses](../guides/accounts.md#domains) a tenant of an organization may
 	// give its users: addresses in verified domains of the organization, or all addresses.
-	// Refused: another word; in a tenant of the realm.
+	// Refused: any other value; in a tenant of the realm.
 	Domains Domains `json:"domains"`
 	// Access is `access`: whether the tenant answers. `read-only` refuses writes with 403. `paused` refuses
 	// every request with 503, which clients repeat later.
-	// Refused: another word.
+	// Refused: any other value.
 	Access Access `json:"access"`
 	// Limits is `limits`: how many requests the tenant may send; more is 429 with `Retry-After`.
 	Limits Limits `json:"limits"`
@@ -494,13 +494,13 @@ type Policies struct {
 type RemovalBrake struct {
 	// Max is `max`: the share of its users that the tenant may remove or deactivate within the window; 100%
 	// switches the brake off.
-	// Refused: not from 1% to 100%.
+	// Refused: less than 1% or more than 100%.
 	Max Percent `json:"max"`
 	// Window is `window`: the time in which removals count.
-	// Refused: not from 1m to 168h.
+	// Refused: less than 1m or more than 168h.
 	Window Duration `json:"window"`
 	// Floor is `floor`: a number of removals that is always allowed, for tenants with few users.
-	// Refused: not from 1 to 100000.
+	// Refused: less than 1 or more than 100000.
 	Floor int `json:"floor"`
 }
 
@@ -513,10 +513,10 @@ func (r RemovalBrake) Most(users int) int { return max(r.Floor, (users*int(r.Max
 // Limits bound the requests of one tenant; more is 429.
 type Limits struct {
 	// RequestsPerSecond is `requestsPerSecond`: requests in a second, sustained; twice as many may come at once.
-	// Refused: not from 1 to 100000.
+	// Refused: less than 1 or more than 100000.
 	RequestsPerSecond int `json:"requestsPerSecond"`
 	// InFlight is `inFlight`: requests that the bridge answers at the same time.
-	// Refused: not from 1 to 100000.
+	// Refused: less than 1 or more than 100000.
 	InFlight int `json:"inFlight"`
 }
 
@@ -535,7 +535,7 @@ type AccessToken struct {
 	// Default: required.
 	// Refused: used twice in the tenant.
 	Name string `json:"name"`
-	// Issuer is `issuer`: the claim `iss`, character by character. Without it the entry is for tokens of a
+	// Issuer is `issuer`: the value of the claim `iss`, which is compared character by character. Without it the entry is for tokens of a
 	// service account of the realm.
 	// Default: the realm.
 	// Refused: not a URL.
@@ -555,7 +555,7 @@ type AccessToken struct {
 	RequiredScope string `json:"requiredScope,omitempty"`
 	// Scopes is `scopes`: as for a token.
 	// Default: all.
-	// Refused: another word; no entry.
+	// Refused: any other value; no entry.
 	Scopes []TokenScope `json:"scopes,omitempty"`
 }
 
@@ -580,7 +580,7 @@ type Token struct {
 	// Scopes is `scopes`: what the client may do: `users:read`, `users:write`, `groups:read`, `groups:write`,
 	// `bulk`.
 	// Default: all.
-	// Refused: another word; no entry.
+	// Refused: any other value; no entry.
 	Scopes []TokenScope `json:"scopes,omitempty"`
 
 	// Where is the place of the token in the file, as in Tenant.

@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// decoder writes nodes into values and reports what does not fit. It writes every value that fits,
-// so that everything is checked at once.
+// decoder writes nodes into values and reports nodes of a wrong type. It writes every other value, so
+// that all values are checked at once.
 type decoder struct{ r *report }
 
 // value writes n into v, whose type is one of Config's.
@@ -89,7 +89,7 @@ func (d decoder) unknown(path string, p pair, names []string, given map[string]b
 
 func (d decoder) table(path string, n node, v reflect.Value) {
 	if n.kind != kindMapping {
-		d.wrongType(path, n, "names and what belongs to them")
+		d.wrongType(path, n, "names and their values")
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))

@@ -270,9 +270,9 @@ func kindOf(field reflect.StructField) string {
 	return ""
 }
 
-// TestThePageSaysOfEveryKeyWhenAChangeTakesEffect: the row says so for each key whose change needs
+// TestThePageSaysForEveryKeyWhenAChangeTakesEffect: the row says so for each key whose change needs
 // a restart, and for no other key.
-func TestThePageSaysOfEveryKeyWhenAChangeTakesEffect(t *testing.T) {
+func TestThePageSaysForEveryKeyWhenAChangeTakesEffect(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(page)
 	if err != nil {

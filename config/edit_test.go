@@ -154,9 +154,9 @@ func TestWhatIsNotChangedFromHere(t *testing.T) {
 	}
 }
 
-// TestAnOverrideGoesWithItsLastWord: an override with no other setting is removed with the entry.
+// TestAnOverrideWithoutSettingsIsRemoved: an override with no other setting is removed with the entry.
 // It stays when it has another setting or a comment.
-func TestAnOverrideGoesWithItsLastWord(t *testing.T) {
+func TestAnOverrideWithoutSettingsIsRemoved(t *testing.T) {
 	t.Parallel()
 	const entry = "          accessTokens:\n            - { name: entra, clientID: entra, audience: x }\n"
 	const initech, globex = "        - organization: initech\n          organizationID: \"2\"\n", "        - organization: globex\n          organizationID: \"9\"\n"

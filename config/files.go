@@ -266,7 +266,7 @@ func (k checker) content(path, name string) ([]byte, bool) {
 }
 
 func (k checker) unreadable(path, name string, err error) {
-	k.add(path, quoted(name)+" can't be read: "+cause(err), "Check who owns the file, its mode and its directories")
+	k.add(path, quoted(name)+" cannot be read: "+cause(err), "Check who owns the file, its mode and its directories")
 }
 
 func quoted[T ~string](name T) string { return strconv.Quote(string(name)) }

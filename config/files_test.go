@@ -86,7 +86,7 @@ func TestUnusedTLSFilesAreProblems(t *testing.T) {
 	}
 }
 
-func TestParseKeyTakesWhatKeycloakTakes(t *testing.T) {
+func TestParseKeyAcceptsTheKeysThatKeycloakAccepts(t *testing.T) {
 	t.Parallel()
 	ec := newECKey(t, elliptic.P384())
 	sec1, err := x509.MarshalECPrivateKey(ec)

@@ -15,9 +15,9 @@ import (
 	"testing"
 )
 
-// TestEveryKeyThatATextNamesIsOne: when a text of the program tells an operator to change a key of
+// TestEveryKeyThatATextNamesExists: when a text of the program tells an operator to change a key of
 // config.yaml, the key exists.
-func TestEveryKeyThatATextNamesIsOne(t *testing.T) {
+func TestEveryKeyThatATextNamesExists(t *testing.T) {
 	t.Parallel()
 	keys := keyPaths("", reflect.TypeFor[Config]())
 	var sections []string

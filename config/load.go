@@ -26,7 +26,7 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 	c.File, c.Files = path, r.files
 	data, err := r.read(path)
 	if err != nil {
-		r.at(position{}, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
+		r.at(position{}, "", "cannot be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
 		return c, r.sorted()
 	}
 	if decodeFile(data, r, &c) {

@@ -325,9 +325,9 @@ func TestLoadOfNoReadableFileIsOneProblem(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, want := range map[string]string{
-		filepath.Join(dir, "absent.yaml"): "can't be read: no such file or directory",
-		dir:                               "can't be read: is a directory",
-		dir + "/\x00":                     "can't be read: invalid argument",
+		filepath.Join(dir, "absent.yaml"): "cannot be read: no such file or directory",
+		dir:                               "cannot be read: is a directory",
+		dir + "/\x00":                     "cannot be read: invalid argument",
 	} {
 		_, problems := Load(name)
 		if len(problems) != 1 || problems[0].Text != want || problems[0].Line != 0 {
@@ -354,7 +354,7 @@ func TestLoadBoundsWhatTheParserGets(t *testing.T) {
 	}
 }
 
-func TestLoadTakesByteOrderMarkAndCRLF(t *testing.T) {
+func TestLoadAcceptsByteOrderMarkAndCRLF(t *testing.T) {
 	t.Parallel()
 	text := "\ufeff" + strings.ReplaceAll(readGood(t, "minimal.yaml"), "\n", "\r\n")
 	if _, problems := load(newDir(t, text), noEnv); len(problems) > 0 {
@@ -363,7 +363,7 @@ func TestLoadTakesByteOrderMarkAndCRLF(t *testing.T) {
 }
 
 // The name of a realm may be a number or a truth value for YAML.
-func TestLoadTakesRealmNamesAsTheyAreWritten(t *testing.T) {
+func TestLoadKeepsRealmNamesAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"2024", "1.50", "true", "null", "NO"} {
 		c, problems := load(newDir(t, strings.Replace(readGood(t, "minimal.yaml"), "acme", name, 1)), noEnv)

@@ -126,7 +126,7 @@ type RoleName struct {
 // Transform is one step of a rule.
 type Transform struct {
 	Name  string // one of TransformDocs
-	Text  string // the argument of a transform that takes a text
+	Text  string // the argument of a transform that needs a text
 	Pairs []Pair // the argument of map
 	Where Where  // of its name
 }
@@ -151,7 +151,7 @@ func TransformDocs() []TransformDoc {
 		{"upper", "", "turns lower case into upper case", asStored},
 		{"prefix", "text", "puts the text before the value", "removes it; a value without it is shown as it is stored"},
 		{"suffix", "text", "puts the text after the value", "removes it; a value without it is shown as it is stored"},
-		{"map", "table", "replaces the value by its entry in the table; refuses a value without an entry", "the value whose entry it is; a value without such an entry is shown as it is stored"},
+		{"map", "table", "replaces the value by its entry in the table; refuses a value that is not in the table", "the value that the table replaces by the stored value; another stored value is shown as it is"},
 		{"default", "text", "uses the text when the client sends no value", asStored},
 		{"constant", "text", "uses the text whatever the client sends", asStored},
 		{"split", "text", "splits one value at the text into at most 1,000 values, and removes blanks at both ends of each", "joins the values with the text, in the order in which the client sent them"},

@@ -46,7 +46,7 @@ func LoadMapping(path string) (Mapping, Source) {
 	r := newReport(path)
 	data, err := readConfig(path)
 	if err != nil {
-		r.at(position{}, "", "can't be read: "+cause(err), "Check the name of the file, who owns it and its mode")
+		r.at(position{}, "", "cannot be read: "+cause(err), "Check the name of the file, who owns it and its mode")
 		return Mapping{}, Source{r: r}
 	}
 	return parseMapping(data, r), Source{r: r, digest: sha256.Sum256(data)}
@@ -73,7 +73,7 @@ func parseMapping(data []byte, r *report) Mapping {
 func (k checker) mapping(m Mapping) {
 	k.missing("", "version", "Add the line: version: 1")
 	if m.Version != MappingVersion && k.given("version") && !k.failed("version") {
-		k.add("version", "must be "+strconv.Itoa(MappingVersion), "This scim-bridge knows no other version of the file")
+		k.add("version", "must be "+strconv.Itoa(MappingVersion), "Write: version: 1")
 	}
 	for _, s := range m.Schemas {
 		k.missing(string(s.Where), "resource", "Say what the schema extends: User or Group")
@@ -103,7 +103,7 @@ func (t *Table[T]) decodeNode(d decoder, path string, n node) {
 	}
 	if n.kind != kindMapping {
 		d.r.broken[path] = true
-		d.wrongType(path, n, "names and what belongs to them")
+		d.wrongType(path, n, "names and their values")
 		return
 	}
 	*t = Table[T]{}
@@ -173,7 +173,7 @@ func (t *Transform) argument(d decoder, doc TransformDoc, path string, n node) {
 
 func (t *Transform) table(d decoder, path string, n node) {
 	if n.kind != kindMapping {
-		d.wrongType(path, n, "names and what belongs to them")
+		d.wrongType(path, n, "names and their values")
 		return
 	}
 	for _, p := range n.pairs {

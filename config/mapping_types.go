@@ -115,7 +115,7 @@ func (v *GroupPath) UnmarshalText(text []byte) error {
 	id, byID := strings.CutPrefix(path, NamedByID)
 	switch {
 	case byID && (id == "" || len(id) > maxTenantKey || !only(id, "-")):
-		return fault{"is no id of a group", "Write the UUID that Keycloak gave the group behind id:, without a blank between, as \"id:0d9f6f5e-6d3a-4c0e-9a57-0f6e3b7d2c11\""}
+		return fault{"is not the id of a group", "Write the UUID that Keycloak gave the group behind id:, without a blank between, as \"id:0d9f6f5e-6d3a-4c0e-9a57-0f6e3b7d2c11\""}
 	case byID:
 	case !strings.HasPrefix(path, "/"):
 		return fault{"must begin with a slash", hint + ", or the group's id behind id:"}
@@ -143,7 +143,7 @@ func (v *AttributeName) UnmarshalText(text []byte) error {
 	case strings.Contains(name, ":"):
 		return fault{"holds a colon, with which Keycloak cannot search for it", "Use letters, digits, '.', '_' and '-'"}
 	case !only(name, "._-"):
-		return fault{"is no name of a Keycloak attribute", "Use letters, digits, '.', '_' and '-'"}
+		return fault{"is not a name of a Keycloak attribute", "Use letters, digits, '.', '_' and '-'"}
 	}
 	*v = AttributeName(text)
 	return nil
@@ -155,7 +155,7 @@ type Alias string
 // UnmarshalText refuses what cannot be part of a URL of Keycloak's.
 func (v *Alias) UnmarshalText(text []byte) error {
 	if strings.ContainsAny(string(text), forbiddenInNames+" ") {
-		return fault{"is no alias of an identity provider", "Write it as Keycloak's console shows it"}
+		return fault{"is not an alias of an identity provider", "Write it as Keycloak's console shows it"}
 	}
 	*v = Alias(text)
 	return nil
@@ -165,7 +165,7 @@ func (v *Alias) UnmarshalText(text []byte) error {
 // a URL.
 const forbiddenInNames = `/\%;?#`
 
-// decodeNode takes the name of a role of the realm, or the keys client and role.
+// decodeNode accepts the name of a role of the realm, or the keys client and role.
 func (v *RoleName) decodeNode(d decoder, path string, n node) {
 	switch n.kind {
 	case kindMapping:
@@ -179,7 +179,7 @@ func (v *RoleName) decodeNode(d decoder, path string, n node) {
 	case kindText, kindNumber, kindBool:
 		d.textOf(path, n, &v.Role)
 	default:
-		d.r.add(path, "is no role", "Write the name of a role of the realm, or { client: shop, role: editor }")
+		d.r.add(path, "is not a role", "Write the name of a role of the realm, or { client: shop, role: editor }")
 	}
 	if strings.ContainsAny(v.Role, forbiddenInNames) {
 		d.r.add(path, "has a character with which Keycloak cannot look a role up by its name", "Grant a role without any of "+forbiddenInNames)

@@ -10,7 +10,7 @@ type Metrics struct {
 	// Tenants is `tenants`: how many tenants have [their own values](metrics.md#tenants) in the metrics with a
 	// label `tenant`: all, none, or those with the most requests. All others share the label `other tenants`.
 	// Default: `top: 1000`.
-	// Refused: another word.
+	// Refused: any other value.
 	Tenants NamedTenants `json:"tenants"`
 }
 

@@ -15,7 +15,7 @@ const realmReserved = `:/?#@!$&()*+,;=[]\`
 func realmName(name string) *fault {
 	switch {
 	case name == "master":
-		return &fault{"the realm master can't be served", "Its clients can reach every realm; make a realm for your users"}
+		return &fault{"the realm master cannot be served", "Its clients can reach every realm; make a realm for your users"}
 	case strings.Contains(name, "${"):
 		return &fault{"has ${...} in it, and nothing is expanded in this file", "Write the name itself"}
 	case strings.ContainsAny(name, realmReserved):

@@ -232,7 +232,7 @@ func (c *Client) viaGocloak(ctx context.Context, op string, try func(ctx context
 }
 
 // maxPath bounds a path with its query, in bytes. Keycloak answers 414 beyond 32 KiB (measured), and proxies in front
-// of Keycloak take 8 KiB by default.
+// of Keycloak accept 8 KiB by default.
 const maxPath = 6 << 10
 
 // get reads path with query into out, and repeats the read during an outage. A value that is too long for a URL is
@@ -258,9 +258,9 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	return named(op, err)
 }
 
-// torn makes an error of an unfinished answer Unavailable, so that a read is repeated. Keycloak then says that it cannot parse JSON, although a GET has
-// no body. This happens when a user is deleted while Keycloak lists the members of an organization (measured on
-// 26.7.4).
+// torn makes an error of an unfinished answer Unavailable, so that a read is repeated. Keycloak then says that it
+// cannot parse JSON, although a GET has no body. This happens when a user is deleted while Keycloak lists the members
+// of an organization (measured on 26.7.4).
 func torn(err error) error {
 	if e := asError(err); e != nil && e.Kind == Invalid && strings.Contains(e.Message, "Cannot parse the JSON") {
 		e.Kind = Unavailable

@@ -25,8 +25,8 @@ func (s segment) String() string { return s.text }
 func (s segment) IsZero() bool { return s.text == "" }
 
 // IsCanonical reports whether the text is a UUID in small letters, as Keycloak makes ids. Some databases compare
-// loosely: MySQL's default ignores case and accents, and takes a full-width digit for a digit. Such a database finds a
-// resource by another text, by which no other part knows the resource. The resource must then be read, because the
+// loosely: MySQL's default ignores case and accents, and treats a full-width digit like a digit. Such a database finds
+// a resource by another text, by which no other part knows the resource. The resource must then be read, because the
 // answer has its true id.
 func (s segment) IsCanonical() bool {
 	const length = 36

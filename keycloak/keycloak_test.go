@@ -88,7 +88,7 @@ func answer(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte(body))
 }
 
-func TestHostileTextIsNoID(t *testing.T) {
+func TestAHostileTextIsNotAnID(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", ".", "..", "a/b", `a\b`, "../x", "a b", "a\x00b", "a\nb", "a%2fb", "a;b", "a?b", "a#b", "\xff", strings.Repeat("x", 256), "a\u2028b",
@@ -132,9 +132,9 @@ func TestAnIDNeverChangesThePath(t *testing.T) {
 	}
 }
 
-// TestAnAnswerWithAnotherIDIsNone: a database that compares loosely finds a resource by its id in other letters. No
+// TestAnAnswerWithAnotherIDIsAnError: a database that compares loosely finds a resource by its id in other letters. No
 // other part knows the resource by that text.
-func TestAnAnswerWithAnotherIDIsNone(t *testing.T) {
+func TestAnAnswerWithAnotherIDIsAnError(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, `{"id":"5f3c0d0e-4f2b-4c5e-9d3a-000000000001"}`)
@@ -205,8 +205,8 @@ func TestTheFourShapesOfErrors(t *testing.T) {
 	}
 }
 
-// TestASuccessThatIsNoneIsAnError: gocloak accepts each of these answers as a success.
-func TestASuccessThatIsNoneIsAnError(t *testing.T) {
+// TestASuccessWithAWrongBodyIsAnError: gocloak accepts each of these answers as a success.
+func TestASuccessWithAWrongBodyIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]http.HandlerFunc{
 		"HTML": func(w http.ResponseWriter, _ *http.Request) {
@@ -316,8 +316,9 @@ func TestA401IsReplayedOnceWithANewToken(t *testing.T) {
 	}
 }
 
-// TestNoNewConnectionPerRequest: a burst opens a few connections for each call. net/http opens a connection for a call
-// that waits, and may then serve the call by another connection. A later burst of hundreds opens at most as many.
+// TestNoNewConnectionPerRequest: the connections stay open for later calls. A burst of hundreds of calls opens at most a
+// few connections for each caller, because net/http opens a connection for a call that waits, and may then use another
+// connection for the call. A later burst opens at most one for each caller.
 func TestNoNewConnectionPerRequest(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "5") })
@@ -389,8 +390,8 @@ func TestDuringAnOutageNoCallIsMade(t *testing.T) {
 	}
 }
 
-// TestCallersWithoutTimeAreNoOutage: Keycloak answers other callers.
-func TestCallersWithoutTimeAreNoOutage(t *testing.T) {
+// TestCallersWithoutTimeDoNotCountAsAnOutage: Keycloak answers other callers.
+func TestCallersWithoutTimeDoNotCountAsAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	var told outages

@@ -27,7 +27,7 @@ type Domain struct {
 
 // The calls about organizations need these rights (measured). Since 26.7: view-organizations to read organizations;
 // manage-organizations and manage-users for members. Before 26.7: manage-realm and manage-users. In a realm with
-// Organizations switched off each call is NoOrganization, as for an organization that does not exist.
+// Organizations switched off each call fails with NoOrganization, as for an organization that does not exist.
 
 // Organization reads an organization with its attributes.
 func (c *Client) Organization(ctx context.Context, id OrganizationID) (Organization, error) {
@@ -50,7 +50,7 @@ func (c *Client) Organizations(ctx context.Context, first, limit int) ([]Organiz
 	return list, err
 }
 
-// FindOrganization finds an organization by its alias, with regard to case; ok is false when it does not exist. A
+// FindOrganization finds an organization by its alias, in exactly this case; ok is false when it does not exist. A
 // search does not find an alias, but a query does (measured).
 func (c *Client) FindOrganization(ctx context.Context, alias string) (o Organization, ok bool, err error) {
 	q, err := AttributeQuery{Name: "alias", Value: alias}.q()
@@ -106,7 +106,7 @@ func (c *Client) OrganizationMembers(ctx context.Context, o OrganizationID, firs
 }
 
 // FindOrganizationMembers lists the members whose user name, address, first or last name equals a text, without regard
-// to case. They come by user name with their attributes.
+// to case. They are sorted by user name and have their attributes.
 func (c *Client) FindOrganizationMembers(ctx context.Context, o OrganizationID, text string, first, limit int) ([]User, error) {
 	if unheld(text) {
 		return nil, nil

@@ -236,7 +236,7 @@ func (a *Attribute) CheckSize(path string, values int) error {
 	return BadRequest(CodeTooManyValues, InvalidValue, "%s would have %d values, more than the %d that an attribute may have; send fewer", path, values, MaxValues)
 }
 
-// canonicalValues also takes a single value in place of an array (OneLogin sends emails as an object).
+// canonicalValues also accepts a single value in place of an array (OneLogin sends emails as an object).
 func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, error) {
 	elements, ok := value.([]any)
 	switch {
@@ -244,7 +244,7 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 	case p.Takes(UnwrappedMulti):
 		elements = []any{value}
 	default:
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes an array", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be an array", path)
 	}
 	if err := a.CheckSize(path, len(elements)); err != nil {
 		return nil, err
@@ -323,7 +323,7 @@ func (p Profile) CanonicalElement(a *Attribute, path string, element any) (any, 
 func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, error) {
 	if array, ok := value.([]any); ok {
 		if len(array) != 1 || !p.Takes(WrappedSingle) {
-			return nil, BadRequest(CodeValue, InvalidValue, "%s takes one value, not an array of %d", path, len(array))
+			return nil, BadRequest(CodeValue, InvalidValue, "%s must be one value, not an array of %d", path, len(array))
 		}
 		return p.CanonicalValue(a, path, array[0])
 	}
@@ -333,7 +333,7 @@ func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, err
 	if object, ok := value.(map[string]any); ok {
 		inner, has := Member(object, AttrValue)
 		if !has || !p.Takes(WrappedSingle) {
-			return nil, BadRequest(CodeValue, InvalidValue, "%s takes a %s, not an object", path, a.Type)
+			return nil, BadRequest(CodeValue, InvalidValue, "%s must be a %s, not an object", path, a.Type)
 		}
 		return p.CanonicalValue(a, path, inner)
 	}
@@ -353,13 +353,13 @@ func Member(object map[string]any, name string) (any, bool) {
 	return nil, false
 }
 
-// canonicalComplex takes a bare value as {"value": x} where the attribute has such a sub-attribute. Entra sends the
+// canonicalComplex accepts a bare value as {"value": x} where the attribute has such a sub-attribute. Entra sends the
 // manager like this, and other clients send lists of member ids.
 func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
 		if a.Sub(AttrValue) == nil || !p.Takes(BareComplex) {
-			return nil, BadRequest(CodeValue, InvalidValue, "%s takes an object", path)
+			return nil, BadRequest(CodeValue, InvalidValue, "%s must be an object", path)
 		}
 		object = map[string]any{AttrValue: value}
 	}
@@ -409,12 +409,12 @@ func (p Profile) canonicalSimple(a *Attribute, path string, value any) (any, err
 	return nil, BadRequest(CodeValue, InvalidValue, "%s has an unknown type", path)
 }
 
-// canonicalBoolean takes "True" and "False" in any case: Entra's default
+// canonicalBoolean accepts "True" and "False" in any case: Entra's default
 // mapping writes booleans as text.
 func (p Profile) canonicalBoolean(path string, value any) (any, error) {
 	value = p.Boolean(value)
 	if _, ok := value.(bool); !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes true or false", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be true or false", path)
 	}
 	return value, nil
 }
@@ -442,15 +442,15 @@ func (p Profile) Boolean(value any) any {
 func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	number, ok := value.(json.Number)
 	if !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a number", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a number", path)
 	}
 	if a.Type == TypeInteger && strings.ContainsAny(number.String(), ".eE") {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a whole number", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a whole number", path)
 	}
 	return number, nil
 }
 
-// TextOf is the text of a number or a boolean, as it was sent, for an attribute that takes a text. ok is false for any
+// TextOf is the text of a number or a boolean, as it was sent, for an attribute of type string. ok is false for any
 // other value or attribute.
 func (p Profile) TextOf(a *Attribute, value any) (text string, ok bool) {
 	if a.Type != TypeString || a.Mutability == WriteOnly || !p.Takes(NumberForText) {
@@ -471,15 +471,15 @@ func (p Profile) canonicalText(a *Attribute, path string, value any) (any, error
 	}
 	text, ok := value.(string)
 	if !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a string", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a string", path)
 	}
 	switch {
 	case a.Type == TypeBinary && !isBase64(text):
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes base64", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be base64", path)
 	case a.Type == TypeDateTime && !isDateTime(text):
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a date and time such as 2030-01-31T08:30:00Z", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a date and time such as 2030-01-31T08:30:00Z", path)
 	case a.form != nil && !p.Takes(a.form.unless) && !a.form.ok(text):
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes %s", path, a.form.text)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be %s", path, a.form.text)
 	}
 	return text, nil
 }

@@ -5,7 +5,7 @@ package scim
 // it. These are the codes of the protocol.
 type Code string
 
-// Errors in a request as such.
+// Errors in the form of a request.
 const (
 	CodeBody       Code = "body-malformed"
 	CodeBodyValues Code = "body-too-many-values"

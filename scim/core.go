@@ -186,7 +186,7 @@ func GroupSchema() *Schema {
 			Name: AttrMembers, Type: TypeComplex, MultiValued: true, Unbounded: true, Description: "The direct members of the group.",
 			SubAttributes: []*Attribute{
 				{Name: AttrValue, Type: TypeString, CaseExact: true, Mutability: Immutable, Description: "The id of the member."},
-				{Name: AttrRef, Type: TypeReference, CaseExact: true, Mutability: Immutable, ReferenceTypes: []string{"User"}, Description: "The URI of the member; not read from a client, which says the value."},
+				{Name: AttrRef, Type: TypeReference, CaseExact: true, Mutability: Immutable, ReferenceTypes: []string{"User"}, Description: "The URI of the member. The service provider computes it from the value and ignores what a client sends."},
 				{Name: AttrType, Type: TypeString, Mutability: Immutable, CanonicalValues: []string{"User"}, Description: "The type of the member."},
 				{Name: AttrDisplay, Type: TypeString, Mutability: ReadOnly, Description: "The user name of the member."},
 			},

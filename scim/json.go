@@ -36,7 +36,7 @@ func Decode(body []byte) (map[string]any, error) {
 }
 
 // DecodeStored is Decode for a text of Encode, with a given number of levels. Of two members whose names differ in case
-// only, it takes the last.
+// only, it keeps the last.
 func DecodeStored(text []byte, levels int) (map[string]any, error) {
 	return decode(text, decoder{levels: levels, values: math.MaxInt, trusted: true})
 }

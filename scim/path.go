@@ -62,8 +62,8 @@ func (p AttrPath) String() string {
 // attribute of an extension without its URN ("manager"), which works where the base schema has no such name.
 //
 // A name that the schemas do not know resolves to a path that is not Known. The same holds for a name after the URN of
-// no schema, when the profile takes such attributes. A text with another prefix and a malformed name are an *Error with
-// InvalidPath.
+// no schema, when the profile accepts such attributes. A text with another prefix and a malformed name are an *Error
+// with InvalidPath.
 func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 	return rt.ResolveHeld(text, Held{})
 }

@@ -84,7 +84,7 @@ type Attribute struct {
 // form is a rule for the text of an attribute that its type does not contain.
 type form struct {
 	unless Tolerance
-	text   string // for the error: "takes …"
+	text   string // for the error: "must be …"
 	ok     func(text string) bool
 }
 

@@ -67,7 +67,7 @@ func TestDecodeKeepsNumbersAsWritten(t *testing.T) {
 	}
 }
 
-func TestCanonicalTakesWhatClientsSend(t *testing.T) {
+func TestCanonicalAcceptsWhatClientsSend(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
 		"names in any case (43 2.1)":                {`{"USERNAME":"a","Name":{"GIVENNAME":"g"}}`, `{"userName":"a","name":{"givenName":"g"}}`},

@@ -123,7 +123,7 @@ func Integer(object map[string]any, name string) (*int, error) {
 	return &i, nil
 }
 
-// Integer is the same for a message of a client that may send the number as text, when the profile takes that.
+// Integer is the same for a message of a client that may send the number as text, when the profile accepts that.
 func (p Profile) Integer(object map[string]any, name string) (*int, error) {
 	value, _ := Member(object, name)
 	text, isText := value.(string)
@@ -140,8 +140,8 @@ func (p Profile) Integer(object map[string]any, name string) (*int, error) {
 	return &i, nil
 }
 
-// WholeNumber reads a number as JSON writes it (RFC 8259 section 6). It also takes a fraction of zero. A number beyond
-// 32 bits becomes the nearest that fits.
+// WholeNumber reads a number as JSON writes it (RFC 8259 section 6). It also accepts a fraction of zero. A number beyond
+// 32 bits becomes the greatest or the smallest number of 32 bits.
 func WholeNumber(text string) (int, bool) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || digits[0] < '0' || digits[0] > '9' || !json.Valid([]byte(text)) {

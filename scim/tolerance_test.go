@@ -6,9 +6,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestADotBehindAURNIsNoPathElsewhere: where the dot is not accepted as a colon, the value would be kept in another
+// TestADotAfterAURNIsRefusedElsewhere: where the dot is not accepted as a colon, the value would be kept in another
 // extension, where nobody looks for it.
-func TestADotBehindAURNIsNoPathElsewhere(t *testing.T) {
+func TestADotAfterAURNIsRefusedElsewhere(t *testing.T) {
 	t.Parallel()
 	rt := scim.UserType().Under(scim.Tolerant.Without(scim.DotAfterURN))
 	for _, path := range []string{scim.EnterpriseUserURN + ".department", scim.UserURN + ".title", "urn:acme:partner:2.0:User.badge", "URN:ACME:partner:2.0:USER.badge"} {

@@ -32,7 +32,7 @@ type Options struct {
 type Bridge interface {
 	// Unapplied says why the present configuration files are not applied; "" when they are.
 	Unapplied() string
-	// Outage reports whether the bridge makes no calls of a realm, because Keycloak did not answer most of the last
+	// Outage reports whether the bridge makes no calls to a realm, because Keycloak did not answer most of the last
 	// calls.
 	Outage(realm string) bool
 	// Feeds returns, by realm, how long ago its admin events were read.

@@ -154,17 +154,17 @@ func TestTheStateOfATenant(t *testing.T) {
 		"paused":               {edit: func(t *tenant.Tenant) { t.Policy.Access = config.AccessPaused }, state: admin.Paused, summary: "paused"},
 		"read-only":            {edit: func(t *tenant.Tenant) { t.Policy.Access = config.AccessReadOnly }, state: admin.ReadOnly, summary: "read-only"},
 		"the brake is holding": {holding: true, edit: func(*tenant.Tenant) {}, state: admin.Fit, summary: "fit; the removal brake is holding: 12 users were removed within 1h", problems: []admin.Problem{{Effect: admin.Held, Text: "the removal brake is holding: 12 users were removed within 1h", Fix: "find out whether the removals are intended; if they are, lift the brake:\nscim-bridge tenants lift --tenant acme"}}},
-		"the mapping is an old one": {
+		"an old mapping is in use": {
 			edit: func(t *tenant.Tenant) { t.SetUnapplied("mapping.yaml:3: no such attribute") }, state: admin.Fit, summary: "fit; the changed mapping file is not applied: mapping.yaml:3: no such attribute",
 			problems: []admin.Problem{{Effect: admin.OldMapping, Text: "the changed mapping file is not applied: mapping.yaml:3: no such attribute", Fix: doctor}},
 		},
 		"no token": {
-			edit: func(t *tenant.Tenant) { t.Tokens = nil }, state: admin.Fit, summary: "fit; the tenant has no token, so no client can call",
-			problems: []admin.Problem{{Effect: admin.NoClient, Text: "the tenant has no token, so no client can call", Fix: "scim-bridge tokens new --tenant acme"}},
+			edit: func(t *tenant.Tenant) { t.Tokens = nil }, state: admin.Fit, summary: "fit; the tenant has no token, so no client can use the endpoint",
+			problems: []admin.Problem{{Effect: admin.NoClient, Text: "the tenant has no token, so no client can use the endpoint", Fix: "scim-bridge tokens new --tenant acme"}},
 		},
 		"every token has expired": {
-			edit: func(t *tenant.Tenant) { t.Tokens = []tenant.Token{expired} }, state: admin.Fit, summary: "fit; every token of the tenant has expired, so no client can call",
-			problems: []admin.Problem{{Effect: admin.NoClient, Text: "every token of the tenant has expired, so no client can call", Fix: "scim-bridge tokens new --tenant acme"}},
+			edit: func(t *tenant.Tenant) { t.Tokens = []tenant.Token{expired} }, state: admin.Fit, summary: "fit; every token of the tenant has expired, so no client can use the endpoint",
+			problems: []admin.Problem{{Effect: admin.NoClient, Text: "every token of the tenant has expired, so no client can use the endpoint", Fix: "scim-bridge tokens new --tenant acme"}},
 		},
 		"one of two tokens has expired":    {edit: func(t *tenant.Tenant) { t.Tokens = append(t.Tokens, expired) }, state: admin.Fit, summary: "fit"},
 		"access tokens and no token":       {edit: func(t *tenant.Tenant) { t.Tokens, t.AccessTokens = nil, []tenant.AccessToken{{Name: "oauth"}} }, state: admin.Fit, summary: "fit"},
@@ -241,7 +241,7 @@ func TestTheViewOfATenantHasNoSecret(t *testing.T) {
 	}
 }
 
-// TestTheStatesOfCredentials: a token is good or expires soon, and has expired from the moment of its end.
+// TestTheStatesOfCredentials: a token is valid or expires soon, and has expired from the moment of its end.
 func TestTheStatesOfCredentials(t *testing.T) {
 	t.Parallel()
 	for left, want := range map[time.Duration]string{

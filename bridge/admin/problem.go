@@ -24,8 +24,8 @@ const (
 	Unready    Effect = "nothing is answered"
 	NoWrites   Effect = "writes are refused"
 	Held       Effect = "removals are held"
-	NoClient   Effect = "no client can call"
-	OldMapping Effect = "the mapping is an old one"
+	NoClient   Effect = "no client can use the endpoint"
+	OldMapping Effect = "an old mapping is in use"
 	NoUsers    Effect = "users are refused"
 	Disabled   Effect = "the organization is disabled"
 )
@@ -89,9 +89,9 @@ func (a *Admin) noClient(t *tenant.Tenant) string {
 	case t.Every(), t.AwaitsTokens(), len(t.AccessTokens) > 0, slices.ContainsFunc(t.Tokens, good):
 		return ""
 	case len(t.Tokens) == 0:
-		return "the tenant has no token, so no client can call"
+		return "the tenant has no token, so no client can use the endpoint"
 	}
-	return "every token of the tenant has expired, so no client can call"
+	return "every token of the tenant has expired, so no client can use the endpoint"
 }
 
 // Realm is the operator's view of a realm of Keycloak.

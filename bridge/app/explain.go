@@ -37,7 +37,7 @@ const (
 type ExplainOptions struct {
 	Tenant   string // the path of a tenant of the configuration; "" if there is only one
 	Mapping  string // a mapping file to use instead of the tenant's
-	Resource string // user or group; "" to take the type from the payload's schemas, or user
+	Resource string // user or group; "" to use the type of the payload's schemas, or user
 	Live     string // the id of the existing resource that the payload changes; "" to create one in an empty realm
 }
 
@@ -126,7 +126,7 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 	} else if err := s.identify(ctx, t); err != nil {
 		return stage{}, err
 	}
-	rehearsal.Calls() // drops the calls that identify made
+	rehearsal.Calls() // so that the result does not contain the calls of identify
 	owners, err := tenant.NewRegistry(s.All...)
 	if err != nil {
 		return stage{}, err

@@ -97,7 +97,7 @@ func takes(t *tenant.Tenant, sum config.Digest, claims *auth.Claims, now time.Ti
 		err := auth.Fits(rule, *claims, now)
 		switch {
 		case rule.Issuer != claims.Issuer:
-			tell("no, not as %s: the issuer is another one", rule.Name)
+			tell("no, not as %s: the token has another issuer", rule.Name)
 		case err != nil:
 			tell("no: %v", auth.Cause(err))
 		default:

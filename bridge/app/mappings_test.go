@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestTheNamesOfTolerancesAreThoseOfTheTable: the configuration uses the names of the table.
-func TestTheNamesOfTolerancesAreThoseOfTheTable(t *testing.T) {
+// TestTheNamesOfTolerancesAreInTheTable: the configuration uses the names of the table.
+func TestTheNamesOfTolerancesAreInTheTable(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, rule := range scim.Tolerances() {
@@ -28,8 +28,8 @@ func TestTheNamesOfTolerancesAreThoseOfTheTable(t *testing.T) {
 	}
 }
 
-// TestAProfileTakesAllButWhatIsOff: also when every tolerance is switched off by its name.
-func TestAProfileTakesAllButWhatIsOff(t *testing.T) {
+// TestAProfileAcceptsEverythingThatIsNotSwitchedOff: also when every tolerance is switched off by its name.
+func TestAProfileAcceptsEverythingThatIsNotSwitchedOff(t *testing.T) {
 	t.Parallel()
 	var all []config.Tolerance
 	for _, off := range scim.Tolerances() {

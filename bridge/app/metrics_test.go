@@ -51,7 +51,7 @@ func TestNoTenantHasTheNameOfTheOthers(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	b.ApplyFile(t, "config.yaml", apptest.Replaced(t, "        # For Okta", "        path: "+observe.OtherTenants+"\n        # For Okta"))
-	if said := b.Statusz(t); !strings.Contains(said, "can't be a segment of a URL") {
+	if said := b.Statusz(t); !strings.Contains(said, "cannot be a segment of a URL") {
 		t.Errorf("/statusz says %q", said)
 	}
 }

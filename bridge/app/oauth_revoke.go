@@ -45,17 +45,17 @@ func (r *RevokedGrant) Elsewhere() bool { return r.entry.Issuer != "" }
 func (r *RevokedGrant) Plan(ctx context.Context, admin *keycloak.Client) (todo []string, err error) {
 	todo = []string{fmt.Sprintf("%s: no longer accept the tokens of %q (accessTokens)", r.config.File, r.Name)}
 	if admin == nil {
-		r.Left = "Left      the client at its issuer; the tenant refuses its tokens\n"
+		r.Left = "Left      the client at its issuer was not deleted; the tenant refuses its tokens\n"
 		return todo, nil
 	}
 	changes, asserter, err := realm.ForgetOAuth(ctx, admin, r.entry.ClientID, r.place.tenantKey())
 	r.changes = changes
 	if errors.Is(err, realm.ErrForeignClient) {
-		r.Left = fmt.Sprintf("Left      the client %q in Keycloak; tokens new --oauth did not make it for this tenant\n", r.entry.ClientID)
+		r.Left = fmt.Sprintf("Left      the client %q in Keycloak was not deleted; tokens new --oauth did not make it for this tenant\n", r.entry.ClientID)
 		return todo, nil
 	}
 	if asserter != "" {
-		r.Left = fmt.Sprintf("Left      the identity provider %q in Keycloak; other clients may use it, delete it in Keycloak when no client does\n", asserter)
+		r.Left = fmt.Sprintf("Left      the identity provider %q in Keycloak was not deleted, because other clients may use it; delete it in Keycloak when no client uses it\n", asserter)
 	}
 	return append(todo, texts(r.changes)...), err
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestEveryOrganizationWithACredential: the bridge serves such an organization without a restart, and serves no
-// other. A person who edits organizations cannot make a credential.
+// TestEveryOrganizationWithACredential: the bridge serves an organization that has a credential, without a restart. It
+// serves no other organization. A person who edits organizations cannot make a credential.
 func TestEveryOrganizationWithACredential(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -46,7 +46,7 @@ func TestAnOverridesMappingNamesWhatIsItsOwn(t *testing.T) {
 }
 
 // TestAnOverridesGroups: before Keycloak 26.6 organizations have no groups. Then the groups of an override are below
-// the group that its own mapping names. An override that shares its mapping has no place for groups.
+// the group that its own mapping names. A tenant of an override without a mapping of its own cannot have groups.
 func TestAnOverridesGroups(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -79,7 +79,7 @@ func fullConfig(t *testing.T, b apptest.Bridge) config.Config {
 	return c
 }
 
-// served is what the bridge serves, as far as it is no secret.
+// served is what the bridge serves, without secrets.
 func served(b apptest.Bridge) string {
 	var out strings.Builder
 	for _, t := range b.App.Watcher.Tenants.All() {
@@ -157,7 +157,7 @@ func leaves(name string, v reflect.Value, restart string) (out []leaf) {
 	return out
 }
 
-// change gives a value another one. It reports false for a value of which there is no other.
+// change changes a value. It reports false for a value that has no alternative.
 func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 	t.Helper()
 	if len(path) == 0 {
@@ -168,7 +168,7 @@ func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 		field, at := v.Type().FieldByIndex(step), v.FieldByIndex(step)
 		switch key, _, _ := strings.Cut(field.Tag.Get("json"), ","); {
 		case key == "version", key == "organization" && v.Type() == reflect.TypeFor[config.Tenant](), key == "organizationID" && v.Type() == reflect.TypeFor[config.Tenant]():
-			return false // there is one version; with an organization a tenant is another one
+			return false // there is only one version; with another organization, the tenant would be another tenant
 		case key == "mapping":
 			at.SetString(apptest.MappingFile(t, "version: 1\n"))
 			return true

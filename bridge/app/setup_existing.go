@@ -25,7 +25,7 @@ const (
 func (s *Setup) ExistingChoices() map[string]string {
 	out := map[string]string{
 		ExistingManage: "finds, changes and disables these users, and changes the members of the groups; it neither creates them again nor deletes them",
-		existingAdopt:  "takes over users and groups that it creates again, and may then delete them",
+		existingAdopt:  "takes over an existing user or group when it creates the same user or group, and may then delete it",
 	}
 	if s.Organization == "" && !s.Every {
 		out[existingLeave] = "does not see these users"

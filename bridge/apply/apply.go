@@ -49,7 +49,7 @@ type Error struct {
 
 // Error names the step, without personal data.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s, %d of %d steps done: %v", plan.KindOf(e.Step), e.Done, e.All, e.Err)
+	return fmt.Sprintf("the step %q failed after %d of %d steps: %v", plan.KindOf(e.Step), e.Done, e.All, e.Err)
 }
 
 // Unwrap returns Keycloak's error.

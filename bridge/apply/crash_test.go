@@ -56,9 +56,9 @@ func TestACreationThatBreaksOffAnywhere(t *testing.T) {
 	}
 }
 
-// TestParallelCreationsOfWhatTakesSeveralCalls: exactly one resource is created, and no request
+// TestParallelCreationsThatNeedSeveralCalls: exactly one resource is created, and no request
 // mistakes a resource under construction for an incomplete one.
-func TestParallelCreationsOfWhatTakesSeveralCalls(t *testing.T) {
+func TestParallelCreationsThatNeedSeveralCalls(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

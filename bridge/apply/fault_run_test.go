@@ -28,8 +28,8 @@ var (
 )
 
 // TestFaults: a client writes and reads while calls to Keycloak fail in every way, and repeats
-// requests that were not acknowledged, as identity providers do. Every answer meanwhile is true or
-// an outage. In the end Keycloak stores exactly what the client meant.
+// requests that were not acknowledged, as identity providers do. Every answer is correct or reports an
+// outage. In the end Keycloak stores exactly what the client meant.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)

@@ -149,7 +149,7 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	b.Fake.Inject(keycloaktest.Fault{Drop: true})
 	a := apptest.NewTestApp(t, b.Config)
 	if a.Watcher.Check(t.Context()) {
-		t.Error("a realm that nobody could look at counts as fit")
+		t.Error("a realm that could not be checked counts as fit")
 	}
 	early := apptest.ServeHandler(t, apptest.NewListener(), a.Handler, b.Bridge)
 	_, err := early.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(apptest.CreateJane))

@@ -190,12 +190,12 @@ func TestAStepThatMeetsAFault(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoStepIsRefused, because otherwise it would count as done.
-func TestWhatIsNoStepIsRefused(t *testing.T) {
+// TestAnUnknownStepIsRefused, because otherwise it would count as done.
+func TestAnUnknownStepIsRefused(t *testing.T) {
 	t.Parallel()
 	var a apply.Applier
 	_, err := a.Apply(t.Context(), nil, &apply.Held{}, plan.Plan{nil})
-	if err == nil || err.Error() != ", 0 of 1 steps done: there is no such step" {
+	if err == nil || err.Error() != `the step "" failed after 0 of 1 steps: there is no such step` {
 		t.Errorf("Apply = %v", err)
 	}
 }

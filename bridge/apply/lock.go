@@ -34,8 +34,8 @@ type Lease interface {
 	Release()
 }
 
-// ErrLost reports that a request had lost its keys, so that nothing more was written.
-var ErrLost = errors.New("the request no longer holds what it changes")
+// ErrLost reports that a request had lost its keys, so that it wrote nothing more.
+var ErrLost = errors.New("the request lost its lock on the resource that it changes")
 
 // Held holds the leases of one request. The zero value holds no lease. It is for one goroutine.
 type Held struct{ leases []Lease }

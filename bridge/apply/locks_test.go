@@ -68,9 +68,9 @@ func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// TestWhoSharesALockKeepsOutWhoWantsItAlone, and waits behind an earlier request for the exclusive
+// TestASharedLockKeepsOutAnExclusiveLock, and waits behind an earlier request for the exclusive
 // lock.
-func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
+func TestASharedLockKeepsOutAnExclusiveLock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l apply.Locks

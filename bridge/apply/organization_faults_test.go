@@ -48,8 +48,8 @@ func TestAnAdmissionThatFails(t *testing.T) {
 	}
 }
 
-// TestAMemberWhoIsOneAlready: the conflict of a parallel admission becomes a success after a check.
-func TestAMemberWhoIsOneAlready(t *testing.T) {
+// TestAUserWhoIsAMemberAlready: the conflict of a parallel admission becomes a success after a check.
+func TestAUserWhoIsAMemberAlready(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusConflict, http.StatusBadRequest} {
 		fake := keycloaktest.NewFake(t)

@@ -10,22 +10,22 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// The reasons for refusing a credential. The client gets the reason: no reason tells a client
-// without a token whether a token exists.
+// The reasons for refusing a credential. The client gets the reason. A client without a token cannot
+// learn from any reason whether a token exists.
 var (
 	ErrMissing = errors.New("no bearer token was sent; enter the token of this endpoint in the client")
 	ErrInvalid = errors.New("the bearer token is not valid for this endpoint; check the token and the URL that you got from its operator")
 	// ErrBare is an ErrInvalid whose header had only the token. It says nothing about the tenant's
 	// policy.
-	ErrBare = fmt.Errorf("%w; it came without the word Bearer: send \"Bearer \" and the token, or ask the operator of this endpoint to accept the token without this word", ErrInvalid)
+	ErrBare = fmt.Errorf("%w; it was sent without \"Bearer\" before it: send \"Bearer\", a blank and the token, or ask the operator of this endpoint to accept the token without \"Bearer\"", ErrInvalid)
 	// ErrBasic is an ErrInvalid for a token that came by Basic. It says nothing about the tenant's
 	// policy either.
-	ErrBasic = fmt.Errorf("%w; it came as the password of Basic: send it as Authorization: Bearer, or ask the operator of this endpoint to accept Basic; Basic never accepts access tokens", ErrInvalid)
-	// ErrBrowser says that a web page in a browser sent Basic, whatever the token is. A browser sends
+	ErrBasic = fmt.Errorf("%w; it was sent as the password of Basic: send it as Authorization: Bearer, or ask the operator of this endpoint to accept Basic; an access token is never accepted as a password", ErrInvalid)
+	// ErrBrowser says that a web page in a browser sent Basic, with a valid token or not. A browser sends
 	// remembered Basic credentials by itself, also with requests of other web pages.
-	ErrBrowser = errors.New("a browser sent this (it has the header Origin or Sec-Fetch-Site), and Basic is not accepted from a browser; call from a program, or send the token as Authorization: Bearer")
+	ErrBrowser = errors.New("a browser sent this request (it has the header Origin or Sec-Fetch-Site), and Basic is not accepted from a browser; send the request from a program, or send the token as Authorization: Bearer")
 	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
-	ErrDoubled = errors.New("the token is preceded by \"Bearer\" twice; leave the word out in the client's token field")
+	ErrDoubled = errors.New("the header has \"Bearer\" twice before the token; enter only the token in the client's token field")
 	// ErrUnavailable says that the bridge cannot check the credential now.
 	ErrUnavailable = errors.New("the bearer token cannot be checked now; try again")
 )
@@ -79,12 +79,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 	return tenant.Principal{}, form.refusal(unknown(token))
 }
 
-// refusal returns the error for a token that came by Basic to a tenant without basicAuth.
+// refusal returns the error for a token that was sent by Basic to a tenant without basicAuth.
 func refusal(token string) error {
 	if _, err := KeyID(token); err != nil {
 		return err
 	}
-	return refuse("Basic came, and the tenant has no basicAuth")
+	return refuse("the token was sent as the password of Basic, and the tenant has no basicAuth")
 }
 
 // unknown returns the error for a token that the tenant does not have.
@@ -93,11 +93,11 @@ func unknown(token string) error {
 	case err != nil:
 		return err
 	case id != "":
-		return refused{ErrInvalid, "the token with the key id " + id + " is not one of the tenant's"}
+		return refused{ErrInvalid, "the token with the key id " + id + " does not belong to the tenant"}
 	case isJWT(token):
-		return refused{ErrInvalid, "the tenant takes no access tokens"}
+		return refused{ErrInvalid, "the tenant accepts no access tokens"}
 	}
-	return refused{ErrInvalid, "the token is not one of the tenant's"}
+	return refused{ErrInvalid, "the token does not belong to the tenant"}
 }
 
 // refused is an error for the client with a cause for the log.

@@ -117,7 +117,7 @@ func TestSecurity_59_BasicIsNotTakenFromABrowser(t *testing.T) {
 }
 
 // TestBasicCountsAsAFailure: a client that guesses passwords, or sends them from web pages, is
-// slowed down like a client that guesses bearer tokens. A good password is still accepted.
+// slowed down like a client that guesses bearer tokens. A correct password is still accepted.
 func TestBasicCountsAsAFailure(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]map[string]string{"a guess": nil, "a page": {"Origin": "https://evil.test"}} {

@@ -94,8 +94,8 @@ func TestBasicTellsNothingOfATenant(t *testing.T) {
 	}
 }
 
-// TestBasicTakesNoAccessToken: a client that can get an access token can send it as Bearer.
-func TestBasicTakesNoAccessToken(t *testing.T) {
+// TestBasicAcceptsNoAccessToken: a client that can get an access token can send it as Bearer.
+func TestBasicAcceptsNoAccessToken(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
 	a, acme := i.authenticator(), i.tenant(true)

@@ -13,9 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// TestAnEntryIsGoodForItsOrganizationAndKeyAlone: a person who edits an organization cannot make,
+// TestAnEntryIsValidOnlyForItsOrganizationAndKey: a person who edits an organization cannot make,
 // move or change an entry.
-func TestAnEntryIsGoodForItsOrganizationAndKeyAlone(t *testing.T) {
+func TestAnEntryIsValidOnlyForItsOrganizationAndKey(t *testing.T) {
 	t.Parallel()
 	key := []byte("a key of the bridge of 32 bytes!")
 	token := tenant.Token{Name: strings.Repeat("n", 40), KeyID: "01234567", Scopes: tenant.AllScopes, SHA256: sha256.Sum256([]byte("x")), Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}

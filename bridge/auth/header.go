@@ -20,7 +20,7 @@ type form int
 
 const (
 	formBearer form = iota
-	formBare        // without the word Bearer
+	formBare        // without Bearer before the token
 	formBasic       // as the password of Basic
 )
 
@@ -57,7 +57,7 @@ func read(t *tenant.Tenant, header string) (string, form, error) {
 	case token == "" || of == formBare && strings.Contains(token, " "): // no token, or a token of another scheme
 		return "", of, ErrMissing
 	case of == formBare && !t.Policy.BareToken:
-		return "", of, refused{ErrBare, "the header does not have the word Bearer, and the tenant has no bareToken"}
+		return "", of, refused{ErrBare, "the header has the token without Bearer before it, and the tenant has no bareToken"}
 	}
 	if _, again := cutScheme(token, schemeBearer); again {
 		return "", of, ErrDoubled

@@ -87,7 +87,7 @@ func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token
 		return tenant.Principal{}, err
 	}
 	if key.Algorithm != "" && key.Algorithm != header.Algorithm {
-		return tenant.Principal{}, refuse("an access token for %s is signed with an algorithm that its key is not for", rule.Name)
+		return tenant.Principal{}, refuse("an access token for %s is signed with an algorithm that its key does not allow", rule.Name)
 	}
 	if err := parsed.Claims(key.Key, new(Claims)); err != nil {
 		return tenant.Principal{}, refuse("an access token for %s is not signed by its issuer", rule.Name)
@@ -172,13 +172,13 @@ func ofClientCredentials(id string) bool {
 }
 
 const (
-	// remembered is how long the bridge does not check a good token again.
+	// remembered is how long the bridge does not check a valid token again.
 	remembered = 5 * time.Minute
 	// maxRemembered bounds the remembered tokens of all tenants.
 	maxRemembered = 10_000
 )
 
-// verified remembers good access tokens, by tenant and hash.
+// verified remembers valid access tokens, by tenant and hash.
 type verified struct {
 	mu     sync.RWMutex
 	tokens map[verifiedKey]verifiedToken

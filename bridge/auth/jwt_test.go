@@ -67,7 +67,7 @@ func (i *issuer) tenant(ofRealm bool) *tenant.Tenant {
 	return &tenant.Tenant{Path: "acme", AccessTokens: []tenant.AccessToken{rule}}
 }
 
-// claims returns the claims of a good token for both kinds of rules.
+// claims returns the claims of a valid token for both kinds of rules.
 func (i *issuer) claims(change map[string]any) map[string]any {
 	out := map[string]any{
 		"iss": "https://issuer.test/", "aud": []string{"account", "bridge"}, "sub": "sub-1", "scope": "profile scim", "typ": "Bearer",
@@ -189,10 +189,10 @@ func signed(tb testing.TB, key crypto.Signer, header, claims string) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// TestSignedTokensThatSayTwoThings: the issuer signed them, and a reader that reads them otherwise
-// than the issuer is deceived. Names of claims differ by case: a mapper may make JTI, and no mapper
-// may make jti. A name occurs twice. The header requires an extension that the bridge does not know
-// (RFC 7515 section 4.1.11).
+// TestSignedTokensThatSayTwoThings: the issuer signed each token, but another reader could understand
+// the token differently. Names of claims differ by case: a mapper can make JTI, but no mapper can make
+// jti. A name occurs twice. The header requires an extension that the bridge does not know (RFC 7515
+// section 4.1.11).
 func TestSignedTokensThatSayTwoThings(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)

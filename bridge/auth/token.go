@@ -54,7 +54,7 @@ func checksum(text string) string {
 }
 
 // ErrTypo is the error for a text that looks like a token of the bridge and cannot be one.
-var ErrTypo = errors.New("the token was not copied in full, or was changed: its last part does not fit the rest; copy the whole token again")
+var ErrTypo = errors.New("the token was not copied in full, or was changed: its last part is not the checksum of the rest; copy the whole token again")
 
 // KeyID returns the public part of a token of the bridge, "" for a token of another form, and
 // ErrTypo for a text that only looks like such a token. It does not check that the token exists.

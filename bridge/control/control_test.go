@@ -169,8 +169,8 @@ func TestTheSocketHasTheVerbsOfAnOperator(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatIsNone: the client reports another program on the socket, not a refusal of a bridge.
-func TestAnAnswerThatIsNone(t *testing.T) {
+// TestAnAnswerThatCannotBeRead: the client reports another program on the socket, not a refusal of a bridge.
+func TestAnAnswerThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "control.sock")
 	listener, err := control.Listen(t.Context(), path)

@@ -46,9 +46,9 @@ type Cursor struct {
 
 // Errors of OpenCursor.
 var (
-	// ErrCursor reports a text that is no cursor of the binding. It may be the cursor of another
+	// ErrCursor reports a text that is not a cursor of the binding. It may be the cursor of another
 	// tenant, another query or another key.
-	ErrCursor = errors.New("no cursor of this query")
+	ErrCursor = errors.New("the cursor does not belong to this query")
 	// ErrCursorExpired reports a cursor that has expired.
 	ErrCursorExpired = errors.New("the cursor has expired")
 )

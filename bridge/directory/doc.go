@@ -10,6 +10,6 @@
 //
 // A tenant's index holds only what the tenant's Wall shows. The first query that needs the index
 // fills it, by pages that overlap, because pages by offset skip resources while others are deleted.
-// A write by the bridge shows in the index at once, and a write by others with the next scan. The
+// A write by the bridge shows in the index at once, and a write by another program with the next scan. The
 // package only reads.
 package directory

@@ -109,9 +109,9 @@ func TestALargeDirectoryIsWalked(t *testing.T) {
 	}
 }
 
-// TestIdsOfUsersWhomKeycloakDoesNotKeep contain the user name, with every character except those
+// TestIdsOfUsersThatKeycloakDoesNotStore contain the user name, with every character except those
 // that could change a path.
-func TestIdsOfUsersWhomKeycloakDoesNotKeep(t *testing.T) {
+func TestIdsOfUsersThatKeycloakDoesNotStore(t *testing.T) {
 	t.Parallel()
 	uids := []string{"ann lee", "o'neil", "at@acme.test", "co:lon", "a&b=c", "pl+us", "Großmann", "UPPER", "comma,d"}
 	f := apptest.NewFederated(t, apptest.Persons(uids...), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditReadOnly}, nil)

@@ -135,9 +135,9 @@ func TestNewUsersOfADirectory(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatCameSinceTheLook: until the bridge reads the realm again, a minute later at
+// TestADirectoryThatWasAddedAfterTheCheck: until the bridge reads the realm again, a minute later at
 // most, a refusal says the same as afterwards, and names nothing internal of the bridge.
-func TestADirectoryThatCameSinceTheLook(t *testing.T) {
+func TestADirectoryThatWasAddedAfterTheCheck(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, server, nil)

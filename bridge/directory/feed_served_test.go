@@ -382,9 +382,9 @@ func TestAFeedThatWasOff(t *testing.T) {
 	o.compare()
 }
 
-// TestAMemberIsNoTermOfTheIndex: when Keycloak cannot look up the other terms, the filter is
+// TestTheIndexCannotAnswerATermAboutMembers: when Keycloak cannot look up the other terms, the filter is
 // refused. It is never answered without its terms on members.
-func TestAMemberIsNoTermOfTheIndex(t *testing.T) {
+func TestTheIndexCannotAnswerATermAboutMembers(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
 	user := b.Create(t, "/Users", `{"userName":"jane"}`)

@@ -31,9 +31,9 @@ func titled(id, name string) keycloak.User {
 	return u
 }
 
-// TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile: meanwhile the index is read again as without a
+// TestAFeedThatKeycloakRefusesIsNotReadForAWhile: meanwhile the index is read again as without a
 // feed. An outage is an error.
-func TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile(t *testing.T) {
+func TestAFeedThatKeycloakRefusesIsNotReadForAWhile(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[keycloak.Kind]struct{ refused bool }{
 		keycloak.Denied: {true}, keycloak.Invalid: {true}, keycloak.NotFound: {true}, keycloak.Unavailable: {false}, keycloak.Unknown: {false},

@@ -193,8 +193,8 @@ func TestManyMissesMakeAnIndex(t *testing.T) {
 	}
 }
 
-// TestTheMetricCountsWhatIsLeft of former values, as the index knows them.
-func TestTheMetricCountsWhatIsLeft(t *testing.T) {
+// TestTheMetricCountsRemainingFormerValues: the metric counts the former values that the index knows.
+func TestTheMetricCountsRemainingFormerValues(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
 	b, acme := c.Realm, c.Of["acme"]

@@ -70,7 +70,7 @@ func (x *keptIndex) empty() {
 	x.account()
 }
 
-// drop frees the memory for good: no query finds the index any longer. A running scan ends.
+// drop frees the memory: no query finds the index any longer. A running scan ends.
 func (x *keptIndex) drop() {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -168,9 +168,9 @@ func TestFiltersThatNothingCanAnswer(t *testing.T) {
 	}
 }
 
-// TestALookUpThatFindsTooManyIsTheIndexes: the index answers it, and also a look-up that Keycloak
+// TestTheIndexAnswersALookUpThatFindsTooMany: the index answers it, and also a look-up that Keycloak
 // cannot make. With a term on members no index can answer.
-func TestALookUpThatFindsTooManyIsTheIndexes(t *testing.T) {
+func TestTheIndexAnswersALookUpThatFindsTooMany(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]error{"too many": scim.BadRequest("filter-too-wide", scim.TooMany, "many"), "no search": keycloak.ErrNotSearchable} {
 		t.Run(name, func(t *testing.T) {
@@ -240,8 +240,8 @@ func TestAGuestsAttributesAreInTheRecordOfItsTenant(t *testing.T) {
 	}
 }
 
-// TestAPlainListIsKeycloaks: its order, its pages and its count come from Keycloak, in parallel
-// calls.
+// TestAPlainListIsKeycloaks: the order, the pages and the count of a list without a filter come from
+// Keycloak, in parallel calls.
 func TestAPlainListIsKeycloaks(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")
@@ -315,9 +315,9 @@ func TestAListOfAFederationIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// TestADamagedUserIsAnErrorThatNamesIt, by a look-up, on a list and by an index. Other users are
+// TestADamagedUserIsAnErrorWithItsId, by a look-up, on a list and by an index. Other users are
 // found.
-func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
+func TestADamagedUserIsAnErrorWithItsId(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, of := newNaive(), newTenant("one")

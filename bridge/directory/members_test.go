@@ -157,9 +157,9 @@ func TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization(t *testing.T) {
 	})
 }
 
-// TestMembersThatNoFeedTellsOfAreReadEachTime. The same holds for groups that have members of other
+// TestMembersWithoutAFeedAreReadEachTime. The same holds for groups that have members of other
 // tenants, and for a protected group.
-func TestMembersThatNoFeedTellsOfAreReadEachTime(t *testing.T) {
+func TestMembersWithoutAFeedAreReadEachTime(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		feed, strangers bool

@@ -52,9 +52,9 @@ func unsteady(err error) bool {
 	return is
 }
 
-// TestAWalkSeesEachWhoIsThereThroughoutOnce, while others are created and deleted, and the index is
+// TestAWalkSeesEachLastingUserOnce, while others are created and deleted, and the index is
 // made and kept.
-func TestAWalkSeesEachWhoIsThereThroughoutOnce(t *testing.T) {
+func TestAWalkSeesEachLastingUserOnce(t *testing.T) {
 	t.Parallel()
 	for _, feed := range []bool{true, false} {
 		t.Run(fmt.Sprint("feed ", feed), func(t *testing.T) {
@@ -144,8 +144,8 @@ func TestWhatIsWrittenWhileAPageIsReadIsReadAgain(t *testing.T) {
 	})
 }
 
-// TestWhoWaitsForAnIndexIsToldHowFarItIs after the longest wait. The index is still made.
-func TestWhoWaitsForAnIndexIsToldHowFarItIs(t *testing.T) {
+// TestARequestThatWaitsForAnIndexGetsTheProgress after the longest wait. The index is still made.
+func TestARequestThatWaitsForAnIndexGetsTheProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, of := newNaive(), newTenant("one")

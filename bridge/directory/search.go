@@ -105,7 +105,7 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 			case !tooMany(err) && !unanswered:
 				return s.cut(hits, q), err
 			case s.beside && unanswered:
-				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter on members cannot also search for a value that ends in a backslash, contains a backslash before a quote, or is so long; leave out that value or the members")
+				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter on members cannot also search for a value that ends in a backslash, contains a backslash before a quote, or is too long for a URL; leave out that value or the members")
 			case s.beside:
 				return Found{}, err
 			}

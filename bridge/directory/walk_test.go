@@ -13,9 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// TestAWalkSeesWhoIsThereThroughout while others are deleted and created before and after its
+// TestAWalkSeesEveryLastingUser while others are deleted and created before and after its
 // position, which moves the entries of every later page.
-func TestAWalkSeesWhoIsThereThroughout(t *testing.T) {
+func TestAWalkSeesEveryLastingUser(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -77,8 +77,8 @@ func cursorKey(tb testing.TB, secret string) []byte {
 	return key
 }
 
-// TestRFC9865_ACursorIsOpenedByItsKeyAndBindingAlone.
-func TestRFC9865_ACursorIsOpenedByItsKeyAndBindingAlone(t *testing.T) {
+// TestRFC9865_OnlyItsKeyAndBindingOpenACursor: no other key and no other binding opens a cursor.
+func TestRFC9865_OnlyItsKeyAndBindingOpenACursor(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	key := cursorKey(t, "secret")

@@ -343,9 +343,9 @@ func TestNothingIsWrittenOnAnOldLook(t *testing.T) {
 	b.Must(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
 }
 
-// TestAServiceAccountIsNoMember: its id answers like an absent id, also where a member is added
+// TestAServiceAccountCannotBeAMember: its id answers like an absent id, also where a member is added
 // without a read of the member.
-func TestAServiceAccountIsNoMember(t *testing.T) {
+func TestAServiceAccountCannotBeAMember(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -375,9 +375,9 @@ func TestAServiceAccountIsNoMember(t *testing.T) {
 	}
 }
 
-// TestCallsOfTheLookAtWhoIsProtected: the number of calls grows with the clients, the roles with
+// TestCallsOfTheCheckOfProtectedUsers: the number of calls grows with the clients, the roles with
 // rights and the groups that have such a role, and not with the users.
-func TestCallsOfTheLookAtWhoIsProtected(t *testing.T) {
+func TestCallsOfTheCheckOfProtectedUsers(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.CallBridge{Bridge: apptest.NewBridgeOn(t, fake.Server(), nil), Fake: fake}

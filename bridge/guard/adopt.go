@@ -51,8 +51,8 @@ func belongs(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant
 }
 
 // AdoptableByOperator is Adoptable for an adoption that the operator asks for. Two more accounts
-// are allowed. When answered is false, the account may have an owner, because that owner no longer
-// answers for it. At an organization, the address of a managed member need not be verified, because
+// are allowed. When answered is false, the account may have an owner, because that owner is no longer
+// responsible for it. At an organization, the address of a managed member need not be verified, because
 // Keycloak says that the account belongs to the organization.
 func AdoptableByOperator(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User, answered bool) (Eligibility, error) {
 	if !answered {

@@ -25,7 +25,7 @@ func TestSecurity_7_Adoptable(t *testing.T) {
 		"service": {keycloak.User{}, "it is a service account"},
 		"owned":   {keycloak.User{Attributes: map[string][]string{mapping.AttrOwner: {"other"}}}, "a tenant owns it"},
 		"left":    {keycloak.User{Attributes: map[string][]string{mapping.AttrOwner: {"left|other"}}}, "a tenant owns it"},
-		"ldap":    {keycloak.User{FederationLink: "5f0c"}, "a user federation keeps it"},
+		"ldap":    {keycloak.User{FederationLink: "5f0c"}, "it comes from a user federation"},
 	} {
 		parsed, err := keycloak.ParseUserID(id)
 		if err != nil {
@@ -39,8 +39,8 @@ func TestSecurity_7_Adoptable(t *testing.T) {
 	}
 }
 
-// TestTheOperatorAdoptsWhatAnOwnerLetGo, and nothing that is refused for another reason.
-func TestTheOperatorAdoptsWhatAnOwnerLetGo(t *testing.T) {
+// TestTheOperatorAdoptsAnAccountThatItsOwnerDeleted, and no account that is refused for another reason.
+func TestTheOperatorAdoptsAnAccountThatItsOwnerDeleted(t *testing.T) {
 	t.Parallel()
 	fitness := tenant.Fitness{Protected: &tenant.Protected{Users: map[string]bool{"admin": true}}}
 	left := map[string][]string{mapping.AttrOwner: {"left|other"}}
@@ -53,7 +53,7 @@ func TestTheOperatorAdoptsWhatAnOwnerLetGo(t *testing.T) {
 		{keycloak.User{ID: "owned", Attributes: map[string][]string{mapping.AttrOwner: {"other"}}}, true, "a tenant owns it"},
 		{keycloak.User{ID: "free"}, true, ""},
 		{keycloak.User{ID: "admin", Attributes: left}, false, "it is protected"},
-		{keycloak.User{ID: "ldap", Attributes: left, FederationLink: "5f0c"}, false, "a user federation keeps it"},
+		{keycloak.User{ID: "ldap", Attributes: left, FederationLink: "5f0c"}, false, "it comes from a user federation"},
 	} {
 		id, err := keycloak.ParseUserID(c.user.ID)
 		if err != nil {

@@ -77,7 +77,7 @@ func TestNoVerbWritesToWhoIsProtected(t *testing.T) {
 			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{step}, nil)); got != want {
 				t.Errorf("%s %s is %s, want %s", name, label, got, want)
 			}
-			// Also after a step that is allowed.
+			// The result is the same for a plan that begins with an allowed step.
 			first := plan.EndSessions{User: w.user(free)}
 			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{first, step}, nil)); got != want {
 				t.Errorf("%s %s behind another step is %s, want %s", name, label, got, want)
@@ -142,9 +142,9 @@ func TestNoVerbTakesAProtectedGroupAway(t *testing.T) {
 	}
 }
 
-// TestALiveLookFindsWhatChangedSinceTheLast: Allow reads the rights of an account again before a
+// TestALiveReadFindsWhatChangedSinceTheLastCheck: Allow reads the rights of an account again before a
 // step that could take the account over, once for each account.
-func TestALiveLookFindsWhatChangedSinceTheLast(t *testing.T) {
+func TestALiveReadFindsWhatChangedSinceTheLastCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f := w.fitness()
@@ -246,15 +246,15 @@ func TestNoPlanGrantsAnAdministratorsRole(t *testing.T) {
 	}
 }
 
-// TestWhatTheLogIsToldOfARefusal: ids and reasons, and no names.
-func TestWhatTheLogIsToldOfARefusal(t *testing.T) {
+// TestTheLogOfARefusal: ids and reasons, and no names.
+func TestTheLogOfARefusal(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		"a write to a protected user: 1, 2 administers the realm or is protected by the configuration":                                                               guard.ProtectedUsers("1", "2"),
 		"a write to a protected group: 3 administers the realm or is protected by the configuration":                                                                 guard.ProtectedGroup("3"),
 		"a write to a protected user: 4 administers the realm by a fine-grained permission, so that SCIM may only deactivate it":                                     guard.Delegate("4"),
 		"a rename or deletion of the group 5, which must keep its place: the configuration names it, or a group below it is named there, is protected or has rights": guard.KeptError{ID: "5"},
-		`the user federation "ldap" (READ_ONLY) does not take a change of [email]`:                                                                                   guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
+		`the user federation "ldap" (READ_ONLY) does not accept a change of [email]`:                                                                                 guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
 		"the removal brake holds: more than 3 of 10 users would be removed within its window; lift it with: scim-bridge tenants lift":                                guard.HeldError{Tenant: "acme", Lift: "scim-bridge tenants lift", Most: 3, Users: 10},
 	} {
 		if err.Error() != want {

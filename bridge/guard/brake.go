@@ -21,7 +21,7 @@ type Brake struct {
 // NewBrake makes a Brake from a clock and a ledger of the removals so far.
 func NewBrake(now func() time.Time, l Ledger) *Brake { return &Brake{now: now, ledger: l} }
 
-// Remove counts that a tenant takes its access from a user, or fails with a HeldError. A user that
+// Remove counts that a tenant ends the access of a user, or fails with a HeldError. A user that
 // the tenant created within the window does not count, and each user counts once. count returns the
 // number of users of the tenant; it is called once a window.
 func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {

@@ -136,8 +136,8 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	}
 }
 
-// TestTheBrakeCountsTheUsersAnewOnceAWindow: a tenant that grew may remove more users.
-func TestTheBrakeCountsTheUsersAnewOnceAWindow(t *testing.T) {
+// TestTheBrakeCountsTheUsersOnceForEachWindow: a tenant that grew may remove more users.
+func TestTheBrakeCountsTheUsersOnceForEachWindow(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1_800_000_000, 0)}
 	r := &removing{Brake: guard.NewBrake(at.Now, &guard.MemoryLedger{}), t: t, of: braked("acme"), users: 10}
@@ -153,10 +153,10 @@ func TestTheBrakeCountsTheUsersAnewOnceAWindow(t *testing.T) {
 	}
 }
 
-// TestWhomTheBrakeDoesNotCount: a user who was created within the window does not count, because a
+// TestUsersThatTheBrakeDoesNotCount: a user who was created within the window does not count, because a
 // client that creates a user and deletes the user again removes nobody. A user who was adopted
 // counts.
-func TestWhomTheBrakeDoesNotCount(t *testing.T) {
+func TestUsersThatTheBrakeDoesNotCount(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1_800_000_000, 0)}
 	of := braked("acme")
@@ -263,8 +263,8 @@ func (lostLedger) Change(context.Context, string, func(*guard.Removals) error) e
 	return errLedger
 }
 
-// TestABrakeWithoutItsLedgerLetsNobodyGo, and reports the reason.
-func TestABrakeWithoutItsLedgerLetsNobodyGo(t *testing.T) {
+// TestABrakeWithoutItsLedgerAllowsNoRemoval, and reports the reason.
+func TestABrakeWithoutItsLedgerAllowsNoRemoval(t *testing.T) {
 	t.Parallel()
 	r := &removing{Brake: guard.NewBrake(time.Now, lostLedger{}), t: t, of: braked("acme"), users: 10}
 	if err := r.one("a"); !errors.Is(err, errLedger) || r.counted > 0 {

@@ -132,7 +132,7 @@ func TestSecurity_39_ADelegateIsNotTakenOver(t *testing.T) {
 					}
 				}
 			}
-			// The account of a guest does not belong to the organization, so the organization
+			// The account of a foreign user does not belong to the organization, so the organization
 			// cannot disable it.
 			c.Of["acme"].Refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+memberNamed(t, c.Of["acme"], "organization-member"), apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
 		})

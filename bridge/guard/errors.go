@@ -78,7 +78,7 @@ func (PathError) Error() string {
 	return "the group would get a path that a fine-grained permission names"
 }
 
-// NameFault says why an identifier could be mistaken for another one.
+// NameFault says why an identifier could be mistaken for another name.
 type NameFault int
 
 // The faults of identifiers.
@@ -89,7 +89,7 @@ const (
 	ServiceAccount                  // it has the form of a service account's name
 )
 
-// NameError refuses an identifier that could be mistaken for another one.
+// NameError refuses an identifier that could be mistaken for another name.
 type NameError struct {
 	Attribute string // the SCIM attribute
 	Fault     NameFault
@@ -97,7 +97,7 @@ type NameError struct {
 }
 
 // Error returns the text for the log.
-func (e NameError) Error() string { return e.Attribute + " could be mistaken for another one" }
+func (e NameError) Error() string { return e.Attribute + " could be mistaken for another name" }
 
 // DomainError refuses an address outside the verified domains of the tenant's organization.
 type DomainError struct{ Attribute, Domain string }

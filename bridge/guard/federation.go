@@ -18,10 +18,10 @@ type FederatedError struct {
 	Refused []Refusal
 }
 
-// Refusal is a part of a user that a user federation keeps.
+// Refusal is a part of a user that SCIM cannot change, because it comes from a user federation.
 type Refusal string
 
-// Parts that a user federation may keep.
+// Parts of a user that may come from a user federation.
 const (
 	KeepsUsername   Refusal = "user name"
 	KeepsEmail      Refusal = "email"
@@ -30,7 +30,7 @@ const (
 	KeepsEnabled    Refusal = "enabled"
 	KeepsAttributes Refusal = "attributes"
 	KeepsPassword   Refusal = "password"
-	KeepsAccount    Refusal = "account" // the account, which cannot be deleted for good
+	KeepsAccount    Refusal = "account" // the account: a deletion would not last
 	KeepsGroups     Refusal = "groups"
 	KeepsMembership Refusal = "membership" // the membership of an organization
 	KeepsRoles      Refusal = "roles"
@@ -39,7 +39,7 @@ const (
 // Error returns the text for the log. The id is not in it, because the id may contain the user
 // name.
 func (e FederatedError) Error() string {
-	return fmt.Sprintf("the user federation %q (%s) does not take a change of %v", e.Federation.Name, e.Federation.EditMode, e.Refused)
+	return fmt.Sprintf("the user federation %q (%s) does not accept a change of %v", e.Federation.Name, e.Federation.EditMode, e.Refused)
 }
 
 // Keeps reports whether the federation refuses at least one of some parts.
@@ -51,8 +51,8 @@ func (e FederatedError) Keeps(parts ...Refusal) bool {
 // with a FederatedError. docs/guides/user-federation.md has the measurements of what an LDAP
 // federation accepts. For any other provider, the bridge learns only from the write whether it works.
 //
-// The check is needed because Keycloak answers 204 to some of these writes and changes nothing for
-// good.
+// The check is needed because Keycloak answers 204 to some of these writes although the change does
+// not last.
 func Federated(f tenant.Fitness, u keycloak.User, p plan.Plan) error {
 	federation, ok := f.Federations[u.FederationLink]
 	if !ok || federation.Enabled && !federation.LDAP {

@@ -124,7 +124,7 @@ func TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut(t *testing
 }
 
 // TestSecurity_38_DoctorFindsNegativePolicies: a permission that has only such a policy applies to
-// every user of the realm. A permission that has another policy too comes close to that.
+// every user of the realm. A permission that has another policy too may apply to too many users.
 func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -183,9 +183,9 @@ func secretClient(t *testing.T, b apptest.Bridge) *keycloak.Client {
 	return clients[b.Realm]
 }
 
-// TestSecurity_38_WhomAPermissionKeepsFromTheBridge: the user answers like any other protected
+// TestSecurity_38_AUserThatAPermissionHidesFromTheBridge: the user answers like any other protected
 // user, whatever Keycloak says about the user.
-func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
+func TestSecurity_38_AUserThatAPermissionHidesFromTheBridge(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	if keycloaktest.OlderThan("26.6") {

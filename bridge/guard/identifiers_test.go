@@ -68,8 +68,8 @@ func TestIdentifiersThatATenantMayGive(t *testing.T) {
 	}
 }
 
-// TestWhomAnOrganizationMayTakeOver: who asks × owner of the account in Keycloak.
-func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
+// TestAccountsThatAnOrganizationMayAdopt: each kind of tenant × each owner of the account in Keycloak.
+func TestAccountsThatAnOrganizationMayAdopt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f := w.fitness()
@@ -129,8 +129,8 @@ func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 	}
 }
 
-// TestAFederationKeepsWhatItHas: which users can join a group, and of which users only the access
-// can change.
+// TestAFederationKeepsWhatItHas: which users can join a group, and for which users only the access
+// can be changed.
 func TestAFederationKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	ldap := keycloak.Federation{Name: "ldap", LDAP: true, Enabled: true, EditMode: keycloak.EditReadOnly}

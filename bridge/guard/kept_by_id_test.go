@@ -75,7 +75,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			v.Rename(t, v.Ops, "operations")
 			v.Check(t)
 			wantProtected(t, v, "after a rename above")
-			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge keeps to it, by its id`
+			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge still means the same group, by its id`
 			if got := v.Warnings(t, v.Realm); !strings.Contains(got, warning) {
 				t.Errorf("the log warns of %q, want %q", got, warning)
 			}
@@ -87,7 +87,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			impostor := v.MakeGroup(t, "admins", parsed)
 			for when, v := range map[string]apptest.Vault{"at once": v, "after a start": again(t, v, nil)} {
 				v.App.Watcher.Check(t.Context())
-				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is now another group, %s: the former one, %s, is called "/operations/admins" now`, impostor, v.Admins)
+				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is now another group, %s: the former group, %s, is called "/operations/admins" now`, impostor, v.Admins)
 				if got := problem(v); got != want {
 					t.Errorf("%s: with another group in its place the look finds %q, want %q", when, got, want)
 				}
@@ -112,7 +112,8 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_ProtectedUsersStayWithTheId in the same way, whoever gets the name.
+// TestSecurity_42_ProtectedUsersStayWithTheId: a protected user is known by the id in the same way,
+// also when another user gets the name.
 func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -135,7 +136,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			wantProtected(t, v, "after a start")
 			other := v.Create(t, "/Users", `{"userName":"Break-Glass"}`)
 			v.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the user "break-glass" of protected.users is now another user, %s: the former one, %s, is called "glass" now`, other, v.Glass)
+			want := fmt.Sprintf(`the user "break-glass" of protected.users is now another user, %s: the former user, %s, is called "glass" now`, other, v.Glass)
 			if got := problem(v); got != want {
 				t.Errorf("with another user of the name the look finds %q, want %q", got, want)
 			}
@@ -166,7 +167,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 				t.Fatal(err)
 			}
 			v.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups no longer exists: it was %s`, v.Admins)
+			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups no longer exists: its id was %s`, v.Admins)
 			if got := problem(v); got != want {
 				t.Errorf("the look finds %q, want %q", got, want)
 			}
@@ -266,9 +267,9 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_WhatAMappingNamesStays for every tenant: no tenant renames or deletes the parent
-// of another tenant or a group above that parent, although a tenant without a parent has the whole
-// top level.
+// TestSecurity_42_WhatAMappingNamesStays: no tenant renames or deletes the parent of another tenant's
+// groups, or a group above that parent. This holds also for a tenant without a parent, which has all
+// groups of the top level.
 func TestSecurity_42_WhatAMappingNamesStays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -315,9 +316,9 @@ func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	blind.Refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Groups/"+v.Admins.String(), apptest.PatchBody(`{"op":"remove","path":"members"}`))
 }
 
-// TestALookAtNamesIsBounded: a call for each name in the configuration and for each group above a
+// TestACheckOfNamesIsBounded: a call for each name in the configuration and for each group above a
 // named group, however many groups and users the realm has.
-func TestALookAtNamesIsBounded(t *testing.T) {
+func TestACheckOfNamesIsBounded(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	v := apptest.NewVault(t, fake.Server())

@@ -56,10 +56,10 @@ func (k *keeping) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// TestSecurity_38_WhomKeycloakShowsToNobody: the bridge finds such a user by the name from the last
+// TestSecurity_38_AUserThatKeycloakShowsToNobody: the bridge finds such a user by the name from the last
 // read of the realm, with one call more, and other users need no additional call. A user that Keycloak
 // denies and the bridge does not know remains an error.
-func TestSecurity_38_WhomKeycloakShowsToNobody(t *testing.T) {
+func TestSecurity_38_AUserThatKeycloakShowsToNobody(t *testing.T) {
 	t.Parallel()
 	server := &keeping{}
 	c := keptClient(t, server)
@@ -124,9 +124,9 @@ func TestSecurity_38_WhomKeycloakShowsToNobody(t *testing.T) {
 	}
 }
 
-// TestSecurity_38_ADelegateWhomKeycloakShowsToNobody cannot be deactivated, because nobody can read
-// the delegate's rights.
-func TestSecurity_38_ADelegateWhomKeycloakShowsToNobody(t *testing.T) {
+// TestSecurity_38_ADelegateThatKeycloakShowsToNobody: such a delegate cannot be deactivated, because
+// the bridge cannot read the delegate's rights.
+func TestSecurity_38_ADelegateThatKeycloakShowsToNobody(t *testing.T) {
 	t.Parallel()
 	off := false
 	for id, protected := range map[string]bool{"boss": true, "stranger": false} {

@@ -8,9 +8,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// TestEveryCharacterThatNobodySees is unclear: Default_Ignorable_Code_Point of Unicode 15, the
-// controls, the line breaks and the characters that change the direction of text.
-func TestEveryCharacterThatNobodySees(t *testing.T) {
+// TestANameWithAnInvisibleCharacterIsRefused: the invisible characters are
+// Default_Ignorable_Code_Point of Unicode 15, the controls, the line breaks and the characters that
+// change the direction of text.
+func TestANameWithAnInvisibleCharacterIsRefused(t *testing.T) {
 	t.Parallel()
 	hidden := &unicode.RangeTable{R16: []unicode.Range16{
 		{0x00, 0x1f, 1},
@@ -41,8 +42,9 @@ func TestEveryCharacterThatNobodySees(t *testing.T) {
 	}
 }
 
-// TestJoinersStayWhereTheyAreWritten: between letters of scripts that need them.
-func TestJoinersStayWhereTheyAreWritten(t *testing.T) {
+// TestJoinersAreAllowedInScriptsThatNeedThem: a joiner is allowed only between letters of such a
+// script.
+func TestJoinersAreAllowedInScriptsThatNeedThem(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"می\u200cخواهم": false, "نامه\u200cای": false, "क्\u200dष": false, "क्\u200cष": false, "ක්\u200dෂ": false, "র\u200d্য": false, "مُ\u200cحمد": false,
@@ -55,8 +57,7 @@ func TestJoinersStayWhereTheyAreWritten(t *testing.T) {
 	}
 }
 
-// FuzzIdentifiers: a name that a new account may have may stay at a change of the account, and is
-// equal after it was prepared again.
+// FuzzIdentifiers checks that Identifiers allows no name with a control or an invisible character.
 func FuzzIdentifiers(f *testing.F) {
 	for _, seed := range []string{"jane", "o'neil", `DOMAIN\user`, "ceo@beta.example@acme.example", `"x@beta.example"@acme.example`, "service-account-x b", "x\u202ey", " ", "\xff"} {
 		f.Add(seed)
@@ -68,7 +69,7 @@ func FuzzIdentifiers(f *testing.F) {
 		}
 		for _, r := range name {
 			if unicode.IsControl(r) || r == '\u202e' || r == '\u200b' {
-				t.Errorf("%+q is taken", name)
+				t.Errorf("the name %+q is allowed", name)
 			}
 		}
 	})

@@ -8,7 +8,7 @@ import (
 )
 
 // organizationUsers are the members of an organization without service accounts. Keycloak answers
-// for a user who is no member as for an absent user, so each read proves the membership.
+// for a user who is not a member as for an absent user, so each read proves the membership.
 type organizationUsers struct {
 	people
 
@@ -32,8 +32,8 @@ func (w organizationUsers) User(ctx context.Context, id keycloak.UserID) (keyclo
 
 // FindUsers searches names and addresses only among the members, so that neither the number of
 // calls nor their time shows anything about other accounts. An attribute is searched in the whole
-// realm, and each hit is proved. A query should name the tenant's key, so that it finds few users
-// of others.
+// realm, and each hit is proved. A query should name the tenant's key, so that it finds few users of
+// other tenants.
 func (w organizationUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
 	if len(q.Attributes) > 0 {
 		users, err := drain(most, func(first, limit int) ([]keycloak.User, error) {

@@ -177,7 +177,7 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			}
 			impostor := n.MakeGroup(t, "one", n.Parents["scim"])
 			n.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/scim/one" of the mapping is now another group, %s: the former one, %s, is called "/scim/was-one" now`, impostor, parent)
+			want := fmt.Sprintf(`the group "/scim/one" of the mapping is now another group, %s: the former group, %s, is called "/scim/was-one" now`, impostor, parent)
 			if got := n.App.Watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
 				t.Errorf("with another group in its place the look finds %q, want %q", got, want)
 			}
@@ -205,8 +205,8 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AParentThatGoesBetweenTwoLooks leaves no place for new groups.
-func TestSecurity_43_AParentThatGoesBetweenTwoLooks(t *testing.T) {
+// TestSecurity_43_AParentThatDisappearsBetweenTwoChecks: without the parent no group can be created.
+func TestSecurity_43_AParentThatDisappearsBetweenTwoChecks(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 			ids := foreignGroups(t, n)
 			n.Remap(t, "parent: id:"+n.Parents["two"].String())
 			for path, other := range map[string]string{"one": "two", "two": "one"} {
-				if got := n.App.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(got, "the groups of the tenant and of "+other+" live below the same group") {
+				if got := n.App.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(got, "the groups of the tenant and the groups of "+other+" are below the same group") {
 					t.Errorf("%s: the look finds %q", path, got)
 				}
 			}
@@ -293,9 +293,9 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_ADefaultGroupAmongThoseOfAnother makes the tenant unfit, by whatever name or id
-// the mapping names the group.
-func TestSecurity_43_ADefaultGroupAmongThoseOfAnother(t *testing.T) {
+// TestSecurity_43_ADefaultGroupAmongTheGroupsOfAnotherTenant makes the tenant unfit, whether the
+// mapping names the group by its path or by its id.
+func TestSecurity_43_ADefaultGroupAmongTheGroupsOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -356,8 +356,8 @@ func TestSecurity_43_RemovedMembersAreProved(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm removes only its own members from them, before
-// Keycloak has groups of organizations.
+// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm: on a Keycloak without groups of organizations,
+// the tenant of an organization removes only its own members from its groups.
 func TestSecurity_43_AnOrganizationWithGroupsOfTheRealm(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) keycloaktest.Server{

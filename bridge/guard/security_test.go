@@ -101,9 +101,9 @@ func unharmed(t *testing.T, b apptest.Bridge, server keycloaktest.Server, text, 
 	}
 }
 
-// TestSecurity_11_AnExternalIdIsNoId: every value leads only to its own user, and two tenants may
+// TestSecurity_11_AnExternalIdIsNotAnId: every value leads only to its own user, and two tenants may
 // use the same value.
-func TestSecurity_11_AnExternalIdIsNoId(t *testing.T) {
+func TestSecurity_11_AnExternalIdIsNotAnId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -85,7 +85,7 @@ type wallTenant struct {
 	key    string
 	owned  bool
 	parent string // path of the parent of its groups
-	bare   bool   // loses its parent while the bridge runs, without the check of the configuration
+	bare   bool   // its parent is removed from the mapping while the bridge runs, and config does not check this
 
 	bridge       apptest.Bridge
 	organization keycloak.OrganizationID

@@ -14,9 +14,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestEveryVerbAboutUsersSeesTheTenantsAlone: kinds of tenants × kinds of users × ways to ask. A
+// TestEveryVerbAboutUsersSeesOnlyTheTenantsUsers: kinds of tenants × kinds of users × ways to ask. A
 // user of another tenant answers like an absent user in each way.
-func TestEveryVerbAboutUsersSeesTheTenantsAlone(t *testing.T) {
+func TestEveryVerbAboutUsersSeesOnlyTheTenantsUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, k := range w.kinds() {
@@ -151,8 +151,8 @@ func idsIn(names map[string]string) []string {
 	return out
 }
 
-// TestEveryVerbAboutGroupsSeesTheTenantsAlone: kinds of tenants × kinds of groups × ways to ask.
-func TestEveryVerbAboutGroupsSeesTheTenantsAlone(t *testing.T) {
+// TestEveryVerbAboutGroupsSeesOnlyTheTenantsGroups: kinds of tenants × kinds of groups × ways to ask.
+func TestEveryVerbAboutGroupsSeesOnlyTheTenantsGroups(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, k := range w.kinds() {
@@ -280,8 +280,8 @@ func TestAProtectedGroupShowsNoMember(t *testing.T) {
 	}
 }
 
-// TestWhatATenantIsToldOfItsGroups, for each kind of tenant.
-func TestWhatATenantIsToldOfItsGroups(t *testing.T) {
+// TestWhatATenantSeesOfItsGroups, for each kind of tenant.
+func TestWhatATenantSeesOfItsGroups(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	scimID := w.realmGroup(scimRoot)

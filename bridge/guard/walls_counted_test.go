@@ -73,10 +73,10 @@ func TestSecurity_49_AConflictCostsTheSameWhoseverTheNameIs(t *testing.T) {
 	}
 }
 
-// TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs to add and to remove: an absent user, another
+// TestSecurity_49_EveryMemberCostsTheSameCalls to add and to remove: an absent user, another
 // tenant's user, an administrator, a service account. For a protected id, the proof takes the place
 // of the change.
-func TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs(t *testing.T) {
+func TestSecurity_49_EveryMemberCostsTheSameCalls(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	c := apptest.NewCustomers(t, fake.Server(), nil)

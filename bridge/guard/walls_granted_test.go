@@ -57,9 +57,9 @@ func TestSecurity_47_WhoWasGrantedARightKeepsItsAccess(t *testing.T) {
 	}
 }
 
-// TestSecurity_47_AGroupThatWasGrantedARightTakesNobody once the change feed reported the grant:
+// TestSecurity_47_AGroupThatWasGrantedARightGetsNoMembers once the change feed reported the grant:
 // the read that the feed starts comes about a second after the grant, not a minute later.
-func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
+func TestSecurity_47_AGroupThatWasGrantedARightGetsNoMembers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
 }
 
 // TestSecurity_47_OwnChangesWakeNobody: a grant of the bridge by a mapping makes no administrator,
-// so it starts no read of the realm. Changes by others start a read, once in ten seconds.
+// so it starts no read of the realm. Changes by other programs start a read, once in ten seconds.
 func TestSecurity_47_OwnChangesWakeNobody(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -56,8 +56,8 @@ func takeAnyName(t *testing.T, b apptest.Bridge) {
 	}
 }
 
-// TestSecurity_41_NobodyLeavesByAName: an account holder who takes a name like a service account's
-// remains in reach of every request, at every kind of tenant.
+// TestSecurity_41_NobodyLeavesByAName: every request still reaches a user who chooses a name like a
+// service account's, at every kind of tenant.
 func TestSecurity_41_NobodyLeavesByAName(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -464,9 +464,9 @@ func TestSecurity_51_NamesOfServiceAccounts(t *testing.T) {
 	}
 }
 
-// TestSecurity_52_IdsThatAreNone: ids at which Keycloak itself fails, or that have a special
+// TestSecurity_52_TextsThatAreNotIds: ids at which Keycloak itself fails, or that have a special
 // meaning for Keycloak, answer like absent ids.
-func TestSecurity_52_IdsThatAreNone(t *testing.T) {
+func TestSecurity_52_TextsThatAreNotIds(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -600,8 +600,8 @@ func search(t *testing.T, b apptest.Bridge, endpoint, filter string) ([]any, err
 	return list, err
 }
 
-// TestAProxyThatTakesShortURLsAlone in front of Keycloak is no outage.
-func TestAProxyThatTakesShortURLsAlone(t *testing.T) {
+// TestAProxyThatAcceptsOnlyShortURLs: such a proxy in front of Keycloak does not count as an outage.
+func TestAProxyThatAcceptsOnlyShortURLs(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.NewBridgeOn(t, fake.Server(), nil)
@@ -617,10 +617,10 @@ func TestAProxyThatTakesShortURLsAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AnIdInOtherLettersIsNobodys where the database of Keycloak compares loosely:
+// TestSecurity_43_AnIdInOtherLettersFindsNothing, although the database of Keycloak compares loosely:
 // MySQL's default ignores case and accents and reads full-width digits as digits. The database
 // finds a group by such an id, and nothing else would recognise the protected group.
-func TestSecurity_43_AnIdInOtherLettersIsNobodys(t *testing.T) {
+func TestSecurity_43_AnIdInOtherLettersFindsNothing(t *testing.T) {
 	t.Parallel()
 	fake, others := keycloaktest.NewFake(t), regexp.MustCompile(`[0-9A-Fa-f-４]{36}`)
 	loosely := func(id string) string { return strings.ReplaceAll(strings.ToLower(id), "４", "4") }

@@ -19,10 +19,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone. The attacks are generated from the
+// TestSecurity_1_EveryRouteAcceptsOnlyTheCredentialsOfItsTenant. The attacks are generated from the
 // router, so that a new route is attacked as soon as it exists. A tenant that does not exist gives
 // the same answer.
-func TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone(t *testing.T) {
+func TestSecurity_1_EveryRouteAcceptsOnlyTheCredentialsOfItsTenant(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
 	realm := c.Realm.Realm
@@ -216,9 +216,9 @@ func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	second.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
-// TestSecurity_17_AGroupIsNoMember: no id of a group, not even of the tenant's own group, nests a
-// group.
-func TestSecurity_17_AGroupIsNoMember(t *testing.T) {
+// TestSecurity_17_AGroupCannotBeAMember: a client cannot add a group to a group, not even a group of
+// its own tenant.
+func TestSecurity_17_AGroupCannotBeAMember(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

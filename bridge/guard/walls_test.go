@@ -18,7 +18,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// victims are users and groups of others, by their kind. No client of acme may be able to tell
+// victims are users and groups of other tenants, by their kind. No client of acme may be able to tell
 // their ids from AbsentID.
 type victims struct{ users, groups map[string]string }
 

@@ -126,10 +126,11 @@ const (
 	indexedLength = 255
 )
 
-// length counts as Java and Keycloak's validators do.
+// length is the length of a text as Java and Keycloak's validators count it, in UTF-16 units. For a
+// short text it returns the number of bytes, which is never less.
 func length(text string) int {
 	if len(text) <= maxGroupValue {
-		return len(text) // an upper bound that is small enough for every use
+		return len(text) // so many bytes are allowed everywhere
 	}
 	n := 0
 	for _, r := range text {

@@ -324,7 +324,7 @@ func (c compiler) shape(r *rule, w written) {
 	keycloak := w.where.Key("keycloak")
 	switch {
 	case r.path.Sub != "" && r.inElements() && r.leaf.MultiValued:
-		c.Add(w.where, "a sub-attribute with several values in each element has no place in Keycloak", "Store the whole attribute with the transform json")
+		c.Add(w.where, "a sub-attribute with several values in each element cannot be stored in Keycloak", "Store the whole attribute with the transform json")
 	case r.leaf.Type == scim.TypeComplex && !r.json:
 		c.Add(keycloak, "one Keycloak attribute cannot hold a complex value", "Give each sub-attribute a rule, or add the transform json")
 	case r.field && (r.several || r.json || r.leaf.Type != scim.TypeString):

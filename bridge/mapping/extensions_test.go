@@ -231,9 +231,9 @@ func TestAnExtensionThatNoSchemaPublishesIsBounded(t *testing.T) {
 	}
 }
 
-// TestTheStrictProfileTakesWhatSchemasPublishAlone: a POST, a PATCH and a filter with another
+// TestTheStrictProfileAcceptsOnlyWhatSchemasPublish: a POST, a PATCH and a filter with another
 // attribute are refused in the same way.
-func TestTheStrictProfileTakesWhatSchemasPublishAlone(t *testing.T) {
+func TestTheStrictProfileAcceptsOnlyWhatSchemasPublish(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		for _, realm := range c.Realms {

@@ -20,7 +20,7 @@ func email(value, kind string, primary bool) map[string]any {
 	return out
 }
 
-// TestKeepIdentifiersOfEmails keeps the address of the account. It takes the further addresses from
+// TestKeepIdentifiersOfEmails keeps the address of the account. It uses the further addresses of
 // the document, unless one of them would become the account's address.
 func TestKeepIdentifiersOfEmails(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ type RoleChange struct {
 	Before, After []string
 }
 
-// Change returns what is left to do for a user or group with some roles and attributes.
+// Change returns the roles that a user or group must gain and lose. has are its roles in Keycloak.
 func (r Roles) Change(o Owner, has []keycloak.RoleName, attributes map[string][]string) RoleChange {
 	recorded := attributes[AttrRoles]
 	var out RoleChange

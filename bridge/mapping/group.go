@@ -93,16 +93,16 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 	return out
 }
 
-// Owned returns the state of a group that becomes the tenant's own with this write.
+// Owned returns the state of a group whose owner is the tenant from this write on.
 func (s GroupState) Owned() GroupState {
 	s.owned = true
 	return s
 }
 
-// BecomesOwned reports whether the group becomes the tenant's own with this state.
+// BecomesOwned reports whether the tenant is the group's owner from the write of this state on.
 func (s GroupState) BecomesOwned() bool { return s.owned }
 
-// Adopted returns the state of a group that the tenant takes over with this write.
+// Adopted returns the state of a group that the tenant adopts with this write.
 func (s GroupState) Adopted() GroupState {
 	s.owned, s.adopted = true, true
 	return s

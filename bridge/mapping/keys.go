@@ -11,7 +11,8 @@ import (
 
 // Keyed reports whether a look-up by scim.key (LookupKey) finds a user by the externalId that the
 // tenant shows. Another SCIM server writes no such key, and somebody who changes the value in
-// Keycloak leaves the key of the old value. A user without an externalId is keyed.
+// Keycloak leaves the key of the old value. A user without an externalId needs no key: the result is
+// true.
 func (o Owner) Keyed(shown scim.Document, u keycloak.User) bool {
 	id := shown.String(scim.AttrExternalID)
 	if id == "" {

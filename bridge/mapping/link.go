@@ -36,7 +36,7 @@ func (m *Mapping) IdentityProvider() string {
 // gives a *scim.Error that names the attribute.
 func (m *Mapping) Link(doc scim.Document) (*keycloak.Link, error) {
 	if m.link == nil {
-		return nil, nil //nolint:nilnil // no link is no error
+		return nil, nil //nolint:nilnil // a mapping without users.link is not an error
 	}
 	doc = m.users.copied(doc)
 	if err := m.users.derive(doc); err != nil {

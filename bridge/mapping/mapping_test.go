@@ -189,7 +189,7 @@ func comesBack(t *testing.T, m *mapping.Mapping, object map[string]any) bool {
 		t.Fatalf("the mapping changed the document that it maps (-before +after):\n%s", diff)
 	}
 	if err != nil {
-		if !strings.Contains(err.Error(), "several values where one fits") {
+		if !strings.Contains(err.Error(), "several values, but only one is allowed") {
 			t.Fatal(err)
 		}
 		return false

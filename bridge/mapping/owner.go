@@ -61,7 +61,7 @@ func (o Owner) Closes(u keycloak.User) bool {
 }
 
 // flags reports whether a user can be inactive only for this tenant: another tenant owns the
-// account and answers for it.
+// account and is responsible for it.
 func (o Owner) flags(u keycloak.User) bool {
 	return o.Ownership(u) == Foreign && len(Owners(u.Attributes)) > 0 && !o.Closes(u)
 }
@@ -102,14 +102,13 @@ func Release(attributes map[string][]string) map[string][]string {
 	return out
 }
 
-// owners returns the owner values of a resource that becomes the tenant's own, by adoption or
-// otherwise.
+// owners returns the owner values of a resource that the tenant owns from this write on; adopted says
+// that the tenant adopts it.
 func (o Owner) owners(current map[string][]string, adopted bool) []string {
 	return o.marked(current, o.Key, adopted)
 }
 
-// marked returns an owner value, and with it the mark that the tenant took the resource over, if it
-// did.
+// marked returns an owner value, and the mark of an adoption if the tenant adopted the resource.
 func (o Owner) marked(current map[string][]string, owner string, adopted bool) []string {
 	if adopted || o.Adopted(current) {
 		return []string{owner, o.AdoptedMark()}
@@ -117,11 +116,12 @@ func (o Owner) marked(current map[string][]string, owner string, adopted bool) [
 	return []string{owner}
 }
 
-// departedMark begins the owner value of a resource that left the tenant whose key follows. No
-// other tenant owns it, and the tenant takes it up again when it creates a resource of that name.
+// departedMark begins the owner value of a resource that left the tenant whose key follows. No other
+// tenant owns the resource. When the tenant creates a resource of the same name, it uses this one again.
 const departedMark = "left|"
 
-// DepartedMark returns the owner value by which Keycloak finds what left the tenant.
+// DepartedMark returns the owner value by which Keycloak finds the users and groups that left the
+// tenant.
 func (o Owner) DepartedMark() string { return departedMark + o.Key }
 
 // Departed reports whether a user or group with some attributes left the tenant.
@@ -129,9 +129,8 @@ func (o Owner) Departed(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], o.DepartedMark())
 }
 
-// unfinishedMark begins a second owner value of a user or group whose creation has not finished.
-// The tenant's next creation with the same name takes the resource up, and its next change
-// completes it.
+// unfinishedMark begins a second owner value of a user or group whose creation has not finished. The
+// tenant's next creation with the same name, or its next change, resumes the creation.
 const unfinishedMark = "making|"
 
 // Unfinished reports whether the tenant's creation of a user or group with some attributes was
@@ -168,7 +167,7 @@ func (o Owner) MarkDeactivated(attributes map[string][]string, deactivated bool)
 	return out
 }
 
-// Depart returns the attributes of the tenant's own user or group once it has left.
+// Depart returns the attributes of a user or group of the tenant after it left the tenant.
 func (o Owner) Depart(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)
@@ -241,8 +240,8 @@ func (k kind) foreignRules() []*rule {
 
 // ForeignState is UserState for an account that the tenant does not own: the present values of the
 // account, and everything else in the remainder, as the owner's account would show it. answered
-// says that another tenant answers for the account when its user becomes inactive. A document that
-// would change the account gives a *scim.Error that names the attributes.
+// says that another tenant is responsible for the account when its user becomes inactive. A document
+// that would change the account gives a *scim.Error that names the attributes.
 func (m *Mapping) ForeignState(o Owner, u keycloak.User, doc scim.Document, answered bool) (UserState, error) {
 	s, err := m.UserState(o, doc)
 	if err != nil {
@@ -296,12 +295,12 @@ func (o Owner) Deactivated(u keycloak.User) bool {
 // notAnswered refuses to deactivate the user of an account that had an owner, when no tenant would
 // close the account.
 func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
-	remedy := "have the operator let this endpoint take the account over first"
+	remedy := "ask the operator to let this endpoint take the account over first"
 	switch {
 	case u.FederationLink != "": // no tenant can take it over
-		remedy = "have the user disabled where the account comes from"
+		remedy = "ask for the user to be disabled where the account comes from"
 	case o.Organization && !u.EmailVerified:
-		remedy = "have the operator verify the account's address in Keycloak, and let this endpoint take the account over"
+		remedy = "ask the operator to verify the account's address in Keycloak, and to let this endpoint take the account over"
 	}
 	if o.Organization {
 		remedy = "end the membership with DELETE, or " + remedy
@@ -317,13 +316,13 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s. Send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: the user's account comes from a user federation of the realm, and this endpoint cannot change its %s. Send them as they are, or change them where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are, or have them changed where the account comes from", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are, or change them where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are and change the rest, or ask the operator to let this endpoint take the account over first", list)
 	}
-	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this endpoint cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this endpoint cannot change its %s; end the membership with DELETE, or ask the operator to %slet this endpoint take the account over first", list, verified)
 }
 
 // KeepsIdentifiers refuses a state that would change the identifiers of an account that is Managed.

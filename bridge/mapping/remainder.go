@@ -242,5 +242,5 @@ func encodeRemainder(remainder map[string]any, limit int) (string, error) {
 		}
 	}
 	return "", scim.BadRequest(scim.CodeTooLong, scim.InvalidValue,
-		"the attributes that have no place of their own in Keycloak take %d bytes, more than %d; the largest is %s: send less of it", size, limit, largest)
+		"the attributes that this endpoint stores together take %d bytes, more than %d; the largest is %s: send a shorter value of it", size, limit, largest)
 }

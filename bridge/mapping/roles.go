@@ -135,7 +135,7 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 			case r.Client == keycloak.RealmManagement:
 				c.Add(where, "administers the realm", "Remove it: nobody becomes an administrator by SCIM")
 			case r.Client == "" && strings.HasPrefix(r.Role, defaultRoles):
-				c.Add(where, "is the role that every user of a realm has", "Remove it: a rule could only take it away")
+				c.Add(where, "is the role that every user of a realm has", "Remove it: a rule could only revoke it")
 			}
 			grantable[roleName(r)] = true
 		}

@@ -167,8 +167,9 @@ func TestRolesThatFollowGroupsAreTakenOnlyWhereTheyWereGranted(t *testing.T) {
 	}
 }
 
-// TestManagedRolesAreTakenWhoeverGaveThem from the users and groups to which no rule grants them.
-func TestManagedRolesAreTakenWhoeverGaveThem(t *testing.T) {
+// TestManagedRolesAreRevokedWhoeverGrantedThem: each user and group to which no rule grants a managed
+// role loses the role.
+func TestManagedRolesAreRevokedWhoeverGrantedThem(t *testing.T) {
 	t.Parallel()
 	const rules = `version: 1
 grantableRoles: [employee]

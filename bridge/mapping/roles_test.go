@@ -193,9 +193,9 @@ func TestARoleThatIsMissing(t *testing.T) {
 	}
 }
 
-// TestARoleThatWasMadeAnew is not revoked by its old id. The answer asks the client to try again,
+// TestARoleThatWasCreatedAgain is not revoked by its old id. The answer asks the client to try again,
 // and does not say that the user is absent. After the next read of the realm the role is revoked.
-func TestARoleThatWasMadeAnew(t *testing.T) {
+func TestARoleThatWasCreatedAgain(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

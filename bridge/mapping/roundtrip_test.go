@@ -88,9 +88,9 @@ func TestAReplaceClearsWhatItLeavesOut(t *testing.T) {
 	}
 }
 
-// TestAChangeOfFieldsLeavesForeignAttributesAlone: attributes that an administrator wrote in the
+// TestAChangeOfFieldsKeepsForeignAttributes: attributes that an administrator wrote in the
 // console survive every kind of change.
-func TestAChangeOfFieldsLeavesForeignAttributesAlone(t *testing.T) {
+func TestAChangeOfFieldsKeepsForeignAttributes(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)
 	profile, err := b.Admin.UserProfile(t.Context())

@@ -169,7 +169,7 @@ func (r *rule) extractElements(elements []any) ([]string, error) {
 			continue
 		}
 		if r.filter != nil && len(values) > 0 {
-			return nil, scim.BadRequest(code.SeveralValues, scim.InvalidValue, "%s has several values where one fits; send one", r)
+			return nil, scim.BadRequest(code.SeveralValues, scim.InvalidValue, "%s has several values, but only one is allowed; send one value", r)
 		}
 		stored, err := r.extractValue(object[r.leaf.Name])
 		if err != nil {
@@ -497,12 +497,12 @@ func (r *rule) encode(value any) (string, error) {
 		return v.String(), nil
 	}
 	if !r.json {
-		return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes a %s", r, r.leaf.Type)
+		return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s must be a %s", r, r.leaf.Type)
 	}
 	return encodeASCII(value)
 }
 
-// errForeign reports a text in Keycloak that is no value of the attribute.
+// errForeign reports a text in Keycloak that is not a value of the attribute's type.
 var errForeign = errors.New("the value is of another type")
 
 // decodeAll returns the attribute's value for its texts.

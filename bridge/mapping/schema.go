@@ -65,14 +65,14 @@ func (c compiler) stored(e config.Entry[config.Attribute], unmapped config.Unmap
 }
 
 func (c compiler) noPlace(where config.Where, unmapped config.Unmapped) {
-	c.Add(where, "has no place, because unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
+	c.Add(where, "is not stored, because unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
 }
 
 // urn checks the name of a schema. No URN may be the beginning of another URN before a colon,
 // because a path could then be read in two ways.
 func (c compiler) urn(before config.Table[config.Schema], e config.Entry[config.Schema]) {
 	if !urnForm.MatchString(e.Name) {
-		c.Add(e.Where, "is no URN (RFC 8141)", "Write it like urn:acme:params:scim:schemas:extension:hr:2.0:User")
+		c.Add(e.Where, "is not a URN (RFC 8141)", "Write it like urn:acme:params:scim:schemas:extension:hr:2.0:User")
 		return
 	}
 	others := []string{scim.UserURN, scim.GroupURN, scim.EnterpriseUserURN}
@@ -81,7 +81,7 @@ func (c compiler) urn(before config.Table[config.Schema], e config.Entry[config.
 	}
 	for _, other := range others {
 		if within(e.Name, other) || within(other, e.Name) {
-			c.Add(e.Where, "is also a schema, or begins like one: "+other, "Give the schema a URN of its own; rules for the built-in schemas are written under users.attributes and groups.attributes")
+			c.Add(e.Where, "is another schema, or begins like another schema: "+other, "Give the schema a URN of its own; rules for the built-in schemas are written under users.attributes and groups.attributes")
 			return
 		}
 	}
@@ -94,7 +94,7 @@ func within(urn, other string) bool {
 // attributeName checks a name within a schema or a complex attribute.
 func (c compiler) attributeName(name string, where config.Where, seen map[string]string) bool {
 	if !scim.ValidName(name) {
-		c.Add(where, "is no attribute name (RFC 7643 section 2.1)", "Begin with a letter; letters, digits, '-' and '_' follow")
+		c.Add(where, "is not an attribute name (RFC 7643 section 2.1)", "Begin with a letter; letters, digits, '-' and '_' follow")
 		return false
 	}
 	if first, twice := seen[strings.ToLower(name)]; twice {

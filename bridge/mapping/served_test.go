@@ -87,7 +87,7 @@ func TestAMappedTenantRefuses(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ method, path, body, want string }{
 		"a wrong type":                  {http.MethodPut, path, body(`"level":"high"`), "400 invalidValue: " + apptest.HRURN + ":level"},
-		"several values where one fits": {http.MethodPut, path, body(`"costCenter":["a","b"]`), "400 invalidValue: " + apptest.HRURN + ":costCenter takes one value"},
+		"several values where one fits": {http.MethodPut, path, body(`"costCenter":["a","b"]`), "400 invalidValue: " + apptest.HRURN + ":costCenter must be one value"},
 		"a value too long":              {http.MethodPut, path, body(`"costCenter":"` + strings.Repeat("x", 2049) + `"`), "400 invalidValue: " + apptest.HRURN + ":costCenter can have at most 2048"},
 		"a change of an immutable":      {http.MethodPatch, path, patch("replace", apptest.HRURN+":hired", `"2027"`), "400 mutability: " + apptest.HRURN + ":hired"},
 		"a change of a readOnly":        {http.MethodPatch, path, patch("replace", apptest.ITURN+":mailHost", `"x"`), "mutability: Operations[0]: " + apptest.ITURN + ":mailHost"},

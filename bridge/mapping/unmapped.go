@@ -17,7 +17,7 @@ func (k kind) judge(rest scim.Document) (dropped []string, err error) {
 	}
 	dropped = k.strip(rest)
 	if k.unmapped == config.UnmappedRefuse && len(dropped) > 0 {
-		return nil, scim.BadRequest(code.NotStored, scim.InvalidValue, "this endpoint does not store %s: leave it out, or have its operator store it", listed(dropped))
+		return nil, scim.BadRequest(code.NotStored, scim.InvalidValue, "this endpoint does not store %s: leave it out, or ask the operator to store it", listed(dropped))
 	}
 	return dropped, nil
 }

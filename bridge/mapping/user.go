@@ -34,7 +34,8 @@ type UserState struct {
 
 	// foreign says that the tenant does not own the account.
 	foreign bool
-	// owned says that the account becomes the tenant's own; adopted, that it had no owner before.
+	// owned says that the tenant owns the account from this write on, adopted that the account had no
+	// owner before.
 	owned, adopted bool
 	// making says that the account's creation or adoption has not finished.
 	making bool
@@ -158,7 +159,7 @@ func (s *UserState) extractExternalID(o Owner, attribute string, rest scim.Docum
 	}
 	var ok bool
 	if s.key, ok = LookupKey(o.Key, id); !ok {
-		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(o.Key)-2)
+		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it can have at most %d bytes", maxKey-len(o.Key)-2)
 	}
 	return nil
 }
@@ -220,8 +221,8 @@ const attrDisabledReason = "disabledReason"
 
 // Enabled returns whether a user is enabled. Keycloak shows a locked-out user as disabled, whatever
 // the stored flag is. Here such a user counts as enabled. A client that sends the document back
-// unchanged therefore does not disable the user for good, and a request to deactivate the user
-// still works.
+// unchanged therefore does not disable the user after the lock ends, and a request to deactivate the
+// user still works.
 func Enabled(u keycloak.User) bool {
 	return u.Enabled || Locked(u)
 }
@@ -291,13 +292,13 @@ func (s UserState) UserAttributes(o Owner, current map[string][]string, stamp ti
 	return out
 }
 
-// Owned returns the state of an account that becomes the tenant's own with this write.
+// Owned returns the state of an account whose owner is the tenant from this write on.
 func (s UserState) Owned() UserState {
 	s.owned = true
 	return s
 }
 
-// Adopted returns the state of an account that the tenant takes over with this write.
+// Adopted returns the state of an account that the tenant adopts with this write.
 func (s UserState) Adopted() UserState {
 	s.owned, s.adopted = true, true
 	return s
@@ -306,14 +307,14 @@ func (s UserState) Adopted() UserState {
 // IsAdopted reports whether Adopted made the state.
 func (s UserState) IsAdopted() bool { return s.adopted }
 
-// Unfinished returns the state of an account that becomes the tenant's own in several steps, before
+// Unfinished returns the state of an account whose creation or adoption takes several steps, before
 // the last step.
 func (s UserState) Unfinished() UserState {
 	s.owned, s.making = true, true
 	return s
 }
 
-// Marking returns the state of the tenant's own account that must show whether the tenant
+// Marking returns the state of an account that the tenant owns and that must show whether the tenant
 // deactivated it.
 func (s UserState) Marking() UserState {
 	s.marking = true

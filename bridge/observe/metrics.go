@@ -86,13 +86,13 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 		tenants: tenants{places: named, known: map[string]*tenantState{}},
 
 		requests:       s.counter("requests_total", "SCIM requests by route, method and status.", "route", "method", "status"),
-		requestSeconds: s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
+		requestSeconds: s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last byte of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
 		inFlight:       s.gauge("requests_in_flight", "SCIM requests that run now."),
 		tenantRequests: s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Requests without a valid credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
 		lastRequest:    s.shown("tenant_last_request_timestamp_seconds", "Time of the last answer to a client of a tenant, in seconds since 1970; 0 when there was no request since the start.", "tenant"),
-		calls:          s.counter("keycloak_calls_total", "Calls of Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
-		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call of Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
-		outage:         s.gauge("keycloak_outage", "1 while the bridge makes no calls of a realm, because Keycloak did not answer 20 of the last 25 calls; see `keycloak.breakerDelay`.", "realm"),
+		calls:          s.counter("keycloak_calls_total", "Calls to Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
+		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call to Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
+		outage:         s.gauge("keycloak_outage", "1 while the bridge makes no calls to a realm, because Keycloak did not answer 20 of the last 25 calls; see `keycloak.breakerDelay`.", "realm"),
 		steps:          s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
 		ignored:        s.counter("ignored_values_total", "Values that were left out because of a policy or the mapping, by attribute: passwords, unknown members, attributes without a rule, other changes in a PUT that deactivates an administrator by permission.", "attribute"),
 		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant stopped.", "tenant"),
@@ -106,7 +106,7 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 		configReloads:  s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
 		indexResources: s.shown("index_resources", "Resources in an index.", "tenant", "type"),
 		indexBytes:     s.shown("index_bytes", "Approximate memory of an index.", "tenant", "type"),
-		indexAge:       s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by others are not in the index, unless the change feed reported them.", "tenant", "type"),
+		indexAge:       s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by other programs and people are not in the index, unless the change feed reported them.", "tenant", "type"),
 		scanSeconds:    s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
 		withoutKey:     s.shown("external_ids_without_key", "Users whose externalId has no look-up key, because another SCIM server or a person in Keycloak wrote it. Look-ups of these users take longer, until a write or `scim-bridge adopt` adds the key. Only known while the tenant has an index of its users.", "tenant"),
 		sharedIDs:      s.shown("external_ids_shared", "Users who share their externalId with another user of the tenant. Only known while the tenant has an index of its users.", "tenant"),
@@ -149,7 +149,7 @@ func (m *Metrics) Request(route, method string, status int, took time.Duration) 
 // InFlight changes the number of running requests.
 func (m *Metrics) InFlight(by float64) { m.inFlight.WithLabelValues().Add(by) }
 
-// Call counts a call of Keycloak; outcome is "ok" or the kind of the error.
+// Call counts a call to Keycloak; outcome is "ok" or the kind of the error.
 func (m *Metrics) Call(operation, outcome string, took time.Duration) {
 	m.calls.WithLabelValues(operation, outcome).Inc()
 	m.callSeconds.WithLabelValues(operation).Observe(took.Seconds())
@@ -164,7 +164,7 @@ func (m *Metrics) Step(kind string, err error) {
 	m.steps.WithLabelValues(kind, outcome).Inc()
 }
 
-// Ignored counts values that a policy left out.
+// Ignored counts values of an attribute that the bridge left out because of a policy or the mapping.
 func (m *Metrics) Ignored(attribute string, n int) {
 	m.ignored.WithLabelValues(attribute).Add(float64(n))
 }
@@ -258,7 +258,7 @@ func (m *Metrics) Spans(outcome string, n int) {
 // Realm makes the metrics of a realm.
 func (m *Metrics) Realm(realm string) { m.outage.WithLabelValues(realm) }
 
-// Outage records whether the bridge stopped its calls of a realm.
+// Outage records whether the bridge stopped its calls to a realm.
 func (m *Metrics) Outage(realm string, outage bool) {
 	m.outage.WithLabelValues(realm).Set(oneIf(outage))
 }

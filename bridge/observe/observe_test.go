@@ -204,9 +204,9 @@ func TestTraceHeadersArePassedOnWithoutACollector(t *testing.T) {
 	}
 }
 
-// TestACollectorThatIsAwayIsNoFault: the request succeeds, the spans are counted as lost, and the log reports the
+// TestACollectorThatIsAwayIsNotAFault: the request succeeds, the spans are counted as lost, and the log reports the
 // loss once.
-func TestACollectorThatIsAwayIsNoFault(t *testing.T) {
+func TestACollectorThatIsAwayIsNotAFault(t *testing.T) {
 	t.Parallel()
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	defer refusing.Close()

@@ -38,12 +38,12 @@ func FromContext(ctx context.Context) *Request {
 	return r
 }
 
-// CountCall counts a call of Keycloak for the request of the context, if there is a request.
+// CountCall counts a call to Keycloak for the request of the context, if there is a request.
 func CountCall(ctx context.Context) {
 	if r := FromContext(ctx); r != nil {
 		r.calls.Add(1)
 	}
 }
 
-// Calls is how many calls of Keycloak the request has made.
+// Calls is how many calls to Keycloak the request has made.
 func (r *Request) Calls() int64 { return r.calls.Load() }

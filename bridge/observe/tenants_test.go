@@ -223,8 +223,8 @@ func TestTheBusiestTenantsAreNamed(t *testing.T) {
 	wantNamed("when the first is gone", OtherTenants, "second", "third")
 }
 
-// TestATenantThatIsGoneTakesNoPlace: a request and a scan may end after their tenant was removed.
-func TestATenantThatIsGoneTakesNoPlace(t *testing.T) {
+// TestATenantThatIsGoneUsesNoLabel: a request and a scan may end after their tenant was removed.
+func TestATenantThatIsGoneUsesNoLabel(t *testing.T) {
 	t.Parallel()
 	exists := map[string]bool{"gone": true, "acme": true}
 	m, read := newBounded(t, 1, State{Exists: func(path string) bool { return exists[path] }})

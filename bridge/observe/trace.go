@@ -34,7 +34,7 @@ type TracerOptions struct {
 	Transport http.RoundTripper
 }
 
-// Tracer makes a trace for a SCIM request, with its calls of Keycloak (OpenTelemetry). Without an endpoint it only
+// Tracer makes a trace for a SCIM request, with its calls to Keycloak (OpenTelemetry). Without an endpoint it only
 // passes on the headers of W3C Trace Context unchanged. A span has no personal data: it has no value, and no URL,
 // because queries can contain names.
 type Tracer struct {

@@ -16,9 +16,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone: a web page whose host name points to this address cannot read
+// TestSecurity_54_MetricsAnswerOnlyUnderTheirOwnNames: a web page whose host name points to this address cannot read
 // /metrics and /statusz. Probes may use any host name.
-func TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone(t *testing.T) {
+func TestSecurity_54_MetricsAnswerOnlyUnderTheirOwnNames(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		c.Admin.Listen, c.Admin.Hosts = "Bridge.internal:9091", []config.HostName{"scim-bridge.scim.svc"}
@@ -45,8 +45,8 @@ func TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_54_TheControlSocketIsItsUsersAlone: other users can never open the socket, and cannot replace it.
-func TestSecurity_54_TheControlSocketIsItsUsersAlone(t *testing.T) {
+// TestSecurity_54_OnlyItsUserOpensTheControlSocket: other users can never open the socket, and cannot replace it.
+func TestSecurity_54_OnlyItsUserOpensTheControlSocket(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "own", "s")
@@ -110,8 +110,9 @@ func TestSecurity_54_TheControlSocketIsItsUsersAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_54_NobodysTraceDecidesWhatIsSent: only the trace of a client with a valid credential decides this.
-func TestSecurity_54_NobodysTraceDecidesWhatIsSent(t *testing.T) {
+// TestSecurity_54_AnUnknownClientsTraceDoesNotDecideWhatIsSent: only the trace of a client with a valid credential
+// decides whether a trace is sent.
+func TestSecurity_54_AnUnknownClientsTraceDoesNotDecideWhatIsSent(t *testing.T) {
 	t.Parallel()
 	for _, sample := range []config.Percent{0, config.All} {
 		collector := &spanCollector{}

@@ -82,8 +82,8 @@ func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 	return p
 }
 
-// ForLeavingGroup plans that the tenant's own group leaves the tenant. The group stays in Keycloak,
-// without the users in remove.
+// ForLeavingGroup plans that a group which the tenant owns leaves the tenant. The group stays in
+// Keycloak, without the users in remove.
 func ForLeavingGroup(owner mapping.Owner, id keycloak.GroupID, current keycloak.Group, remove []keycloak.UserID, now time.Time) Plan {
 	update := keycloak.GroupUpdate{Attributes: owner.Depart(current.Attributes, now)}
 	return append(ForMembers(id, nil, remove), UpdateGroup{Group: &current, Update: &update})

@@ -104,8 +104,9 @@ func ForUser(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s m
 	return p, after
 }
 
-// ForUnfinished plans that the tenant's own account becomes its user with a state. The account left
-// the tenant, or its creation was interrupted. It returns the user as Keycloak will store it.
+// ForUnfinished plans that an account of the tenant becomes its user with a state, after the account
+// left the tenant (rehire) or its creation broke off (resume). It returns the user as Keycloak will
+// store it.
 func ForUnfinished(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
 	return forUnfinished(owner, id, current, s, nil, j, now)
 }
@@ -175,7 +176,7 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 	return update, after
 }
 
-// ForAdopted plans that an account becomes the tenant's own, changed to a state and linked to an
+// ForAdopted plans that the tenant adopts an account, changes it to a state, and links it to an
 // identity provider unless link is nil. It returns the user as Keycloak will store it.
 func ForAdopted(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
 	return forUnfinished(owner, id, current, s.Adopted(), linking(id, link), j, now)
@@ -189,9 +190,9 @@ func linking(id keycloak.UserID, link *keycloak.Link) Plan {
 	return Plan{LinkUser{User: id, Link: *link}}
 }
 
-// ForRehired plans that an account becomes the tenant's user again, as ForAdopted does, after the
-// tenant deactivated it or it left the tenant. The user is removed from its old groups, and no old
-// session continues.
+// ForRehired plans that an account is a user of the tenant again, after the tenant deactivated the
+// account or the account left the tenant. The user is removed from its old groups, and its old
+// sessions end.
 func ForRehired(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
 	var beside Plan
 	if mapping.Enabled(current) { // otherwise the sessions end when the account is enabled
@@ -207,8 +208,8 @@ type End struct {
 	Mark    bool // the account is marked as disabled by the tenant
 }
 
-// ForLeaving plans that the tenant's own account stays in Keycloak and is no longer its user, as
-// end says. It returns the user as Keycloak will store it.
+// ForLeaving plans that an account which the tenant owns stays in Keycloak and is no longer a user of
+// the tenant; end says how. It returns the user as Keycloak will store it.
 func ForLeaving(owner mapping.Owner, id keycloak.UserID, current keycloak.User, end End, now time.Time) (Plan, keycloak.User) {
 	var update keycloak.UserUpdate
 	after := current

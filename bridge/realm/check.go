@@ -283,8 +283,8 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	return nil
 }
 
-// errNotPermitted reports that an account without manage-users has no permissions in place of that
-// role.
+// errNotPermitted reports that the service account has neither manage-users nor fine-grained
+// permissions that replace this role.
 var errNotPermitted = errors.New("neither " + manageUsers + " nor a permission")
 
 // notPermitted reports errNotPermitted with its remedy. Setup would leave the account as it is.
@@ -300,11 +300,11 @@ func (r *Report) changeFeed(stored, readable bool) {
 	r.Feed = stored && readable
 	switch {
 	case r.Feed:
-		r.pass(check, "on: sorted and searched lists show the changes of others at once")
+		r.pass(check, "on: sorted and searched lists show changes by other programs and people at once")
 	case stored:
-		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show the changes of others when the index is read again", viewEvents)
+		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show changes by other programs and people only after the index was read again", viewEvents)
 	default:
-		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show the changes of others when the index is read again")
+		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show changes by other programs and people only after the index was read again")
 	}
 }
 
@@ -426,7 +426,7 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 		case m.GroupParent == "":
 			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the realm has other tenants, %s, and the mapping has no groups.parent: the tenant has only the top-level groups of the realm", others)
 		case id == own:
-			r.fail(checkGroups, fix, "the groups of the tenant and of %s live below the same group, %q", others, m.GroupParent)
+			r.fail(checkGroups, fix, "the groups of the tenant and the groups of %s are below the same group, %q", others, m.GroupParent)
 		case slices.Contains(r.Protected.Above[id], own) || slices.Contains(r.Protected.Above[own], id):
 			r.warn(checkGroups, fix, "one of the parent groups of the tenant and of %s is below the other", others)
 		}

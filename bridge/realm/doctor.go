@@ -61,7 +61,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	if !r.could(err, "account") {
 		return false
 	}
-	r.pass("account", "the client's credentials are good")
+	r.pass("account", "the client's credentials are valid")
 	if skew := time.Until(issued).Abs(); skew > maxSkew {
 		r.warn("clock", "synchronise the clocks of both machines by NTP", "the clock differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
 	} else {
@@ -213,7 +213,7 @@ func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
 	case count > 0 && len(users) == 0:
 		r.fail("visibility", "grant the service account manage-users of realm-management, and remove what restricts the account", "the realm has %d users and the list of users is empty", count)
 	default:
-		r.pass("visibility", "the account sees the realm's %d users", count)
+		r.pass("visibility", "the service account can list the realm's %d users", count)
 	}
 }
 
@@ -233,7 +233,7 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
 	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && !t.Every() {
-		r.fail("token", "{tokens new}", "the tenant has no token, so no client can call")
+		r.fail("token", "{tokens new}", "the tenant has no token, so no client can use the endpoint")
 	}
 	const (
 		revoke = "{tokens revoke} "

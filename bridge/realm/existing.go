@@ -123,7 +123,7 @@ func (w *whoIsThere) cannot() (text, fix string) {
 	}{
 		{tenant.IsUnverified, "whose address is not verified", "switch on Email verified in Keycloak for each user whose address is not verified, once you know whose account it is"},
 		{tenant.OfNoDomain, "whose address is in no verified domain of the organization", "give users outside the verified domains an address in a verified domain, or add their domain to the organization and verify it"},
-		{tenant.IsFederated, "that a user federation keeps", ""},
+		{tenant.IsFederated, "that come from a user federation", ""},
 	} {
 		if w.refused[one.why] == 0 {
 			continue

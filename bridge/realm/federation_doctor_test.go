@@ -10,9 +10,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestDoctorTellsOfAUserFederation what SCIM cannot do with its users. Each remedy leads to the
-// next finding, until no finding is left.
-func TestDoctorTellsOfAUserFederation(t *testing.T) {
+// TestDoctorReportsAUserFederation: doctor says what SCIM cannot do with the users of a user
+// federation. Each remedy leads to the next finding, until no finding is left.
+func TestDoctorReportsAUserFederation(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditReadOnly}, nil)
 	p := apptest.Patient{Bridge: f.Bridge, Server: f.Server}

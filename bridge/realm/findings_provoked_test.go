@@ -22,7 +22,7 @@ func provokedBy() map[string]string {
 	const (
 		doctor, names, permissions, neighbours = "TestTheRemediesOfDoctor/", "TestTheRemediesOfNames/", "TestTheRemediesOfPermissions/", "TestTheRemediesOfNeighbours/"
 		one, every, without                    = "TestTheRemediesOfAnOrganization/", "TestTheRemediesOfEveryOrganization/", "TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations"
-		federation, externalIDs                = "TestDoctorTellsOfAUserFederation", "TestDoctorTellsOfExternalIDs"
+		federation, externalIDs                = "TestDoctorReportsAUserFederation", "TestDoctorReportsExternalIDs"
 	)
 	return map[string]string{
 		"adoption: the tenant takes over existing accounts, and anybody can register an account under a name that its client will send": doctor + "adoption and registration",
@@ -30,11 +30,11 @@ func provokedBy() map[string]string {
 		"any: Keycloak refuses the client's credentials%s":                                                                             doctor + "a wrong secret",
 		"clock: the clock differs from Keycloak's by %s: tokens may be refused":                                                        "TestTheRemediesOfTheServer",
 		"e-mail addresses: several users may have the same address, so a client that looks up a user by address may find another user": doctor + "addresses of several",
-		"existing: %s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them%s%s":             "TestDoctorTellsOfWhoIsThere",
-		"existing: %s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group%s%s":               "TestDoctorTellsOfWhoIsThere",
+		"existing: %s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them%s%s":             "TestDoctorReportsExistingUsers",
+		"existing: %s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group%s%s":               "TestDoctorReportsExistingUsers",
 		"existing: %s that no endpoint made: the client may take them over (adopt: unowned), and can then change and delete them%s%s":                                                                                       "TestAMemberWithoutAVerifiedAddress",
 		"registration: anybody can register an account under a name that the client will look for, with a password of their own choice: the client then finds that account, changes it and adds it to groups":               doctor + "all accounts and registration",
-		"owners: %d users are owned by endpoints that the configuration does not have, with the keys %s: no client changes their names, and only the organization that the account belongs to in Keycloak deactivates them": "TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo",
+		"owners: %d users are owned by endpoints that the configuration does not have, with the keys %s: no client changes their names, and only the organization that the account belongs to in Keycloak deactivates them": "TestDoctorFindsLeaversWhoseOwnersReleasedTheAccounts",
 		"externalId: %d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: the client finds these users, but a look-up takes longer":                              externalIDs,
 		"externalId: %d of %d %s share their externalId with another user: a client that looks it up finds several users, and Entra ID then stops with this user":                                                           externalIDs,
 		"first login: every new user must do this before the first login succeeds: %s":                                                                                                                                      doctor + "something to do first",
@@ -43,7 +43,7 @@ func provokedBy() map[string]string {
 		"groups: the group %q of the mapping has a right of realm-management or a permission, or is protected by the configuration: nobody becomes an administrator by SCIM":                            names + "a group of the mapping with a right",
 		"groups: the group %q, which every new user joins, is among the groups of %s":                                                                                                                   neighbours + "a default group of another",
 		"groups: one of the parent groups of the tenant and of %s is below the other":                                                                                                                   neighbours + "a parent above another",
-		"groups: the groups of the tenant and of %s live below the same group, %q":                                                                                                                      neighbours + "one parent of two",
+		"groups: the groups of the tenant and the groups of %s are below the same group, %q":                                                                                                            neighbours + "one parent of two",
 		"groups: the realm has other tenants, %s, and the mapping has no groups.parent: the tenant has only the top-level groups of the realm":                                                          "TestTheRemedyOfATenantWithoutAParentBesideOthers",
 		"groups: this Keycloak has no groups of organizations, and all organizations would share the groups below %q":                                                                                   without,
 		"groups: this Keycloak has no groups of organizations, so the tenant has no groups":                                                                                                             without,
@@ -85,9 +85,9 @@ func provokedBy() map[string]string {
 		"roles: the role %q of the mapping contains %s: nobody becomes an administrator by SCIM": doctor + "a role that administers",
 		"roles: the role %q of the mapping does not exist":                                       doctor + "a role that is gone",
 		"token: %q expired on %s": doctor + "a token that ended beside a good one",
-		"token: %q expired on %s, and the tenant has no other valid token": doctor + "a token that ended",
-		"token: %q expires in %d days, on %s":                              doctor + "a token that ends soon",
-		"token: the tenant has no token, so no client can call":            doctor + "no token",
+		"token: %q expired on %s, and the tenant has no other valid token":  doctor + "a token that ended",
+		"token: %q expires in %d days, on %s":                               doctor + "a token that ends soon",
+		"token: the tenant has no token, so no client can use the endpoint": doctor + "no token",
 		"user federation: %q does not import its users: SCIM cannot deactivate them and can store only their names, and the total of a list is known only at its end":                           federation,
 		"user federation: %q is READ_ONLY: SCIM can deactivate its users and make them members of groups, and every other change is refused":                                                    federation,
 		"user federation: %q is UNSYNCED: names, addresses and other values of the directory that SCIM writes stay only until the next synchronisation, which overwrites them":                  federation,

@@ -38,7 +38,7 @@ func TestEachFindingAboutWhoIsProtected(t *testing.T) {
 		"a user who is gone": {do: func(w *world) {
 			listed([]string{"boss"}, nil)(w)
 			known("user|boss|00000000-0000-0000-0000-000000000000")(w)
-		}, want: []wanted{{fail, check, "no longer exists: it was 00000000", "write the id of its replacement"}}},
+		}, want: []wanted{{fail, check, "no longer exists: its id was 00000000", "write the id of its replacement"}}},
 		"a user in whose place is another": {do: func(w *world) {
 			w.user(keycloak.NewUser{Username: "boss"})
 			listed([]string{"boss"}, nil)(w)
@@ -48,7 +48,7 @@ func TestEachFindingAboutWhoIsProtected(t *testing.T) {
 			id := w.group("board", top)
 			listed(nil, []string{"/old"})(w)
 			known("group|/old|" + id.String())(w)
-		}, want: []wanted{{warn, check, `is called "/board" now: the bridge keeps to it`, "write its id in place of its name"}}},
+		}, want: []wanted{{warn, check, `is called "/board" now: the bridge still means the same group`, "write its id in place of its name"}}},
 		"a group in whose place is another": {do: func(w *world) {
 			id := w.group("board", top)
 			w.group("old", top)
@@ -158,7 +158,7 @@ func TestEachFindingAboutNeighbours(t *testing.T) {
 	}
 	for name, a := range map[string]ailment{
 		"apart":                      {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /three\n")},
-		"one parent":                 {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /one\n"), want: []wanted{{fail, check, "live below the same group", "name another group in groups.parent"}}},
+		"one parent":                 {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /one\n"), want: []wanted{{fail, check, "are below the same group", "name another group in groups.parent"}}},
 		"one above another":          {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /one/two\n"), want: []wanted{{warn, check, "is below the other", "move the groups apart"}}},
 		"no parent beside":           {do: beside("", "groups:\n  parent: /one\n"), want: []wanted{{warn, check, "the realm has other tenants, beta, and the mapping has no groups.parent", "name a group in groups.parent"}}},
 		"a default group of another": {do: beside("groups:\n  parent: /three\nusers:\n  defaultGroups: [/one/two]\n", "groups:\n  parent: /one\n"), want: []wanted{{fail, check, "which every new user joins, is among the groups of beta", "users.defaultGroups"}}},

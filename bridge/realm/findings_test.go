@@ -79,7 +79,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 	}
 	for name, a := range map[string]ailment{
 		"nothing":            {},
-		"no token":           {do: func(w *world) { w.tenant.Tokens = nil }, want: []wanted{{fail, "token", "the tenant has no token, so no client can call", "tokens new"}}},
+		"no token":           {do: func(w *world) { w.tenant.Tokens = nil }, want: []wanted{{fail, "token", "the tenant has no token, so no client can use the endpoint", "tokens new"}}},
 		"a token that ended": {do: expires(-time.Hour), want: []wanted{{fail, "token", `"idp" expired on`, "make a new token"}}},
 		"one that ended beside a good one": {do: func(w *world) {
 			expires(-time.Hour)(w)
@@ -221,7 +221,7 @@ func TestEachFindingAboutAccounts(t *testing.T) {
 		w.others = []*tenant.Tenant{w.newTenant("beta", w.tenant.Mapping)}
 		w.others[0].Policy.OwnedOnly, w.others[0].Owner.Shared = true, true
 	}
-	left := func(name, owner string) func(w *world) { // a guest that the client of acme deactivated
+	left := func(name, owner string) func(w *world) { // a user with a foreign account that the client of acme deactivated
 		return func(w *world) {
 			id := w.user(keycloak.NewUser{Username: "user-" + name, Attributes: owned(owner)})
 			u, err := w.Admin.User(w.t.Context(), id)

@@ -152,8 +152,9 @@ func (r *resolver) resolve(ctx context.Context, kind, name string, byID, byName 
 	return out, nil
 }
 
-// byName returns the group or user that the name meant first. When nothing is stored, it takes the
-// one that has the name now. When another one has the name now, it reports a problem.
+// byName returns the group or user that the name meant at the first look-up. When no first look-up is
+// stored, it returns the group or user that has the name now. When another group or user has the name
+// now, it reports a problem.
 func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName lookUp) (named, error) {
 	first := r.known.get(key(kind, name))
 	if first == "" {
@@ -183,16 +184,16 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 	switch {
 	case err != nil, now.id != "" && now.id == held.id:
 	case now.id != "":
-		out.problem = fmt.Sprintf("is now another %s, %s: the former one, %s, %s", kind, now.id, first, stays)
+		out.problem = fmt.Sprintf("is now another %s, %s: the former %[1]s, %[3]s, %[4]s", kind, now.id, first, stays)
 		out.fix = fmt.Sprintf("write the id of the %s that you mean in place of its name, %q", kind, config.NamedByID+now.id)
 		if held.id != "" {
 			out.fix += fmt.Sprintf(" or %q", config.NamedByID+first)
 		}
 	case held.id == "":
-		out.problem = "no longer exists: it was " + first
-		out.fix = "remove the name, or write the id of its replacement as \"" + config.NamedByID + "ID\": the name still means the id that is gone"
+		out.problem = "no longer exists: its id was " + first
+		out.fix = "remove the name, or write the id of its replacement as \"" + config.NamedByID + "ID\"; the bridge does not accept a new " + kind + " with the same name"
 	default:
-		out.warning = stays + ": the bridge keeps to it, by its id"
+		out.warning = stays + ": the bridge still means the same " + kind + ", by its id"
 		out.fix = fmt.Sprintf("write its id in place of its name, %q", config.NamedByID+first)
 	}
 	return out, err

@@ -71,7 +71,7 @@ func (o owners) answer(ctx context.Context, id keycloak.UserID, u keycloak.User)
 }
 
 // leavers finds users that a client deactivated and whose accounts are enabled, although no other
-// tenant answers for them or Keycloak says that they belong to the organization. It needs a call
+// tenant is responsible for them or Keycloak says that they belong to the organization. It needs a call
 // for each hundred foreign accounts, and up to three calls for each such account. A user who is no
 // longer a member is not reported.
 func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners) {
@@ -106,7 +106,7 @@ func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tena
 }
 
 // isOpen reports whether the client deactivated the user of a foreign account, the user can log in,
-// and no tenant answers for the account.
+// and no tenant is responsible for the account.
 func isOpen(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners, u keycloak.User) (bool, error) {
 	id, err := keycloak.ParseUserID(u.ID)
 	if err != nil || !t.Owner.LeftOpen(u) {

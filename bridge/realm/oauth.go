@@ -13,8 +13,8 @@ import (
 // ScopeSCIM is the client scope that identity providers ask for (IPSIE, Entra's gallery).
 const ScopeSCIM = "scim"
 
-// scopes lists the scopes of the clients that setup creates: Keycloak's scopes that say in a token
-// whose token it is, and ScopeSCIM. No scope in the list holds roles.
+// scopes lists the scopes of the clients that setup creates: ScopeSCIM, and the scopes of Keycloak
+// that put the name of the client into a token. No scope in the list holds roles.
 func scopes() []string { return []string{"basic", "service_account", ScopeSCIM} }
 
 // OAuthOptions describe the Keycloak client that gets access tokens for a client of a tenant.
@@ -105,7 +105,7 @@ func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 	wanted.Alias = list[i].Alias // Keycloak has one provider for each issuer
 	p.client.Proof.Alias = wanted.Alias
 	if list[i] != wanted {
-		return nil, fmt.Errorf("the identity provider %q has that issuer, but other keys or another audience (%s, %s): Keycloak allows one for each issuer. Give the same values, or change them in Keycloak", list[i].Alias, list[i].KeysURL, list[i].Audience)
+		return nil, fmt.Errorf("the identity provider %q has that issuer, but other keys or another audience (%s, %s): Keycloak allows one identity provider for each issuer. Give the same values, or change them in Keycloak", list[i].Alias, list[i].KeysURL, list[i].Audience)
 	}
 	return nil, nil
 }

@@ -27,7 +27,7 @@ type delegation struct {
 	first bool
 	// recent says that Keycloak is 26.7 or newer.
 	recent bool
-	// What policies name: users and roles by their ids, and groups.
+	// The users, roles and groups that policies name. Users and roles are named by their ids.
 	named    []keycloak.User
 	roles    map[string]bool
 	policies []keycloak.PolicyGroup

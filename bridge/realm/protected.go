@@ -107,9 +107,9 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	return Protection{p.protected, p.Findings, p.names}, nil
 }
 
-// people returns the number of protected users. Service accounts are no users.
+// people returns the number of protected users without service accounts.
 func (p *protector) people() int {
-	n := len(p.protected.Delegates) // these are no service accounts
+	n := len(p.protected.Delegates) // these are not service accounts
 	for id := range p.protected.Users {
 		if !p.protected.ServiceAccounts[id] {
 			n++
@@ -118,12 +118,13 @@ func (p *protector) people() int {
 	return n
 }
 
-// remember reads what the names of the configuration meant before the bridge was started. Without
-// this the bridge does not know what is protected, so the check fails when it cannot be read.
+// remember reads from Keycloak which users and groups the names of the configuration meant before the
+// bridge was started. Without them the bridge does not know what is protected, so the check fails
+// when they cannot be read.
 func (p *protector) remember(ctx context.Context) error { return p.known.load(ctx, p.c) }
 
-// forget stores in Keycloak what the names mean. When this fails, the bridge still knows it until
-// the next restart.
+// forget stores in Keycloak which users and groups the names mean, and forgets other names. When this
+// fails, the bridge still knows the names until the next restart.
 func (p *protector) forget(ctx context.Context) {
 	err := p.known.keep(ctx, p.c, wanted(p.policy.Protected.Users, p.policy.Protected.Groups, p.mappings()))
 	if err != nil {

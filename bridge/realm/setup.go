@@ -52,7 +52,8 @@ func NewSetup(admin *keycloak.Client, m *mapping.Mapping, o Options) *Setup {
 	return &Setup{admin: admin, mapping: m, options: o}
 }
 
-// Plan reads the realm and lists the changes it needs, none when all is right. It changes nothing.
+// Plan reads the realm and lists the changes that the realm needs. The list is empty when the realm
+// needs no change. Plan changes nothing.
 func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 	changes, err := s.planClient(ctx)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	}
 	out := r.Problems()
 	for _, name := range editable(profile, s.mapping) {
-		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and the tenant answers 503 until they cannot. To remove that right: %s --restrict-attributes", name, s.options.Again))
+		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and the tenant answers 503 until they cannot edit it. To remove that right: %s --restrict-attributes", name, s.options.Again))
 	}
 	return out, nil
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 )
 
-// TestDoctorTellsOfWhoIsThere: how many users no endpoint made, and what the client may do with
+// TestDoctorReportsExistingUsers: how many users no endpoint made, and what the client may do with
 // them. The remedies of the warnings end the warnings.
-func TestDoctorTellsOfWhoIsThere(t *testing.T) {
+func TestDoctorReportsExistingUsers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

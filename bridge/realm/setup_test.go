@@ -77,7 +77,7 @@ func TestSetupPlansWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestSetupMendsWhatTheRealmDeclares, and takes rights from users only when an option says so.
+// TestSetupMendsWhatTheRealmDeclares, and removes rights from users only when an option says so.
 func TestSetupMendsWhatTheRealmDeclares(t *testing.T) {
 	t.Parallel()
 	w := bare(t)

@@ -314,7 +314,7 @@ func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 		if t.Unapplied() != why {
 			t.SetUnapplied(why)
 			w.observeMapping(t.Path, false)
-			w.Log.Warn("the changed mapping file waits for the realm; the previous mapping stays in use",
+			w.Log.Warn("the changed mapping file is not applied until the realm is fit for it; the previous mapping stays in use",
 				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		}
 		return false

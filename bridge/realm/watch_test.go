@@ -72,9 +72,9 @@ func TestARealmOfWhichNothingIsWrittenIsLookedAtSoon(t *testing.T) {
 	}
 }
 
-// TestTwoLooksAtOnce run one after the other. A command and the clock each start a check, and both
+// TestTwoChecksAtOnce run one after the other. A command and the clock each start a check, and both
 // write to the log.
-func TestTwoLooksAtOnce(t *testing.T) {
+func TestTwoChecksAtOnce(t *testing.T) {
 	t.Parallel()
 	name, err := keycloak.ParseRealm("acme")
 	if err != nil {

@@ -63,9 +63,9 @@ func (w *watched) served(path string) *tenant.Tenant {
 // said reports how often the log said something.
 func (w *watched) said(text string) int { return w.lines.FilterMessageSnippet(text).Len() }
 
-// TestALookTellsATenantWhatItsRealmIs, and logs once what stays the same. An outage does not make a
-// tenant unfit.
-func TestALookTellsATenantWhatItsRealmIs(t *testing.T) {
+// TestACheckGivesATenantItsFitness: the log gets an unchanged result only once. An outage does not
+// make a tenant unfit.
+func TestACheckGivesATenantItsFitness(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
 	ctx := t.Context()
@@ -104,11 +104,11 @@ func TestANewMappingWaitsForItsRealm(t *testing.T) {
 	before := w.tenant.Mapping
 	next := w.newTenant("acme", w.mapping("groups:\n  parent: /scim\n"))
 	w.Replace([]*tenant.Tenant{next}, nil)
-	if w.Check(ctx) || w.served("acme").Mapping != before || !strings.Contains(w.served("acme").Unapplied(), `"/scim" of the mapping does not exist`) || w.applied["acme"] || w.said("waits for the realm") != 1 {
+	if w.Check(ctx) || w.served("acme").Mapping != before || !strings.Contains(w.served("acme").Unapplied(), `"/scim" of the mapping does not exist`) || w.applied["acme"] || w.said("is not applied until the realm is fit") != 1 {
 		t.Errorf("the mapping is applied, or nobody says why not: %q", w.served("acme").Unapplied())
 	}
 	w.Check(ctx)
-	if w.said("waits for the realm") != 1 {
+	if w.said("is not applied until the realm is fit") != 1 {
 		t.Error("the log says again what is the same")
 	}
 	scimGroup := w.group("scim", keycloak.GroupID{})
@@ -288,9 +288,9 @@ func TestAnOrganizationThatIsNamedHasItsTokens(t *testing.T) {
 	}
 }
 
-// TestAChangeOfRightsHasALookBegin where the realm has a feed. Changes by others start a check,
+// TestAChangeOfRightsStartsACheck where the realm has a feed. Changes by other programs start a check,
 // changes by the bridge itself do not.
-func TestAChangeOfRightsHasALookBegin(t *testing.T) {
+func TestAChangeOfRightsStartsACheck(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
 	ctx, now := t.Context(), time.Now()

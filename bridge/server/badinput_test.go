@@ -187,8 +187,8 @@ func snapshot(t *testing.T, b apptest.Bridge) string {
 	return string(data)
 }
 
-// TestAddressesAreOfTheConfigurationAlone: no header of a client changes the host in an answer.
-func TestAddressesAreOfTheConfigurationAlone(t *testing.T) {
+// TestAddressesComeOnlyFromTheConfiguration: no header of a client changes the host in an answer.
+func TestAddressesComeOnlyFromTheConfiguration(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.Base+"/Users", strings.NewReader(`{"userName":"jane"}`))

@@ -26,7 +26,7 @@ type exchange struct {
 }
 
 // parseQuery reads the query string strictly. A semicolon or a bad escape would otherwise drop a parameter. A list
-// without its filter would make an identity provider take another user for its own.
+// without its filter could make an identity provider treat another user as its own.
 func parseQuery(raw string) (url.Values, error) {
 	params, err := url.ParseQuery(raw)
 	if err != nil {

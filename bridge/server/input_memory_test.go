@@ -108,7 +108,7 @@ func shapes(size int) map[string]shape {
 		"values":                  post(all, `{"userName":"many","phoneNumbers":[`, `{"value":"#"}`, end),
 		"members":                 {"POST", "/Groups", 49_000, `{"displayName":"many","members":[`, member, end},
 		"members put":             {"PUT", "/Groups/GROUP", 49_000, `{"displayName":"put","members":[`, member, end},
-		"members removed":         {"PATCH", "/Groups/GROUP", 4_900, `{"Operations":[{"op":"remove","path":"members","value":[`, strings.Replace(member, "{", `{"display":"`+strings.Repeat("x", size/5000-60)+`",`, 1), `]}]}`}, // each needs a call of Keycloak
+		"members removed":         {"PATCH", "/Groups/GROUP", 4_900, `{"Operations":[{"op":"remove","path":"members","value":[`, strings.Replace(member, "{", `{"display":"`+strings.Repeat("x", size/5000-60)+`",`, 1), `]}]}`}, // each needs a call to Keycloak
 		"members patched":         {"PATCH", "/Groups/GROUP", 49_000, `{"Operations":[{"op":"add","path":"members","value":[`, member, `]}]}`},
 		"an array of operations":  bulk(all, ``, `{"a":1}`, ``),
 		"a bulk of one":           bulk(49_000, `{"method":"POST","path":"/Users","bulkId":"b","data":`+user, `{"a":1}`, `]}}`),
@@ -125,9 +125,9 @@ func shapes(size int) map[string]shape {
 	}
 }
 
-// TestSecurity_45_NoBodyTakesMoreThanItsMemory: a body and all that is made from it need at most 64 MiB, whatever its
+// TestSecurity_45_NoBodyUsesMoreThanItsMemory: a body and all that is made from it need at most 64 MiB, whatever its
 // shape.
-func TestSecurity_45_NoBodyTakesMoreThanItsMemory(t *testing.T) {
+func TestSecurity_45_NoBodyUsesMoreThanItsMemory(t *testing.T) {
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		c.Server.RequestTimeout = config.Duration(10 * time.Minute) // so that a slow machine also ends them
 		for _, r := range c.Realms {

@@ -57,7 +57,7 @@ func TestSecurity_40_ManyValuesAreRefusedByName(t *testing.T) {
 	}
 }
 
-// TestSecurity_40_TwiceTheInputIsTwiceTheWork measures whole requests that make no call of Keycloak, or the same
+// TestSecurity_40_TwiceTheInputIsTwiceTheWork measures whole requests that make no call to Keycloak, or the same
 // calls for both sizes.
 func TestSecurity_40_TwiceTheInputIsTwiceTheWork(t *testing.T) {
 	fake := keycloaktest.NewFake(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// maxBuckets is how many tenants or addresses have a bucket before unused buckets are removed. The operator limits
-// the number of tenants. Addresses never have more buckets.
+// maxBuckets is how many tenants or addresses have a bucket before unused buckets are removed. There are never more
+// buckets of addresses. There can be more buckets of tenants, because only the operator adds tenants.
 const maxBuckets = 10_000
 
 // buckets are token buckets, by the path of a tenant or by an address. A full bucket without running requests is the

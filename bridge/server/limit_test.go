@@ -94,9 +94,9 @@ func TestAnAddressIsLimitedByItsFailures(t *testing.T) {
 	}
 }
 
-// TestAFloodOfAddressesTakesBoundedMemory: when there are too many addresses, the new ones share one limit. Addresses
+// TestAFloodOfAddressesUsesBoundedMemory: when there are too many addresses, the new ones share one limit. Addresses
 // without recent failures are removed.
-func TestAFloodOfAddressesTakesBoundedMemory(t *testing.T) {
+func TestAFloodOfAddressesUsesBoundedMemory(t *testing.T) {
 	t.Parallel()
 	l, now := newLimits(60), noon()
 	for i := range 3 * maxBuckets {

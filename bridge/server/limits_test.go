@@ -16,9 +16,9 @@ func retryAfter(header http.Header) int {
 	return n
 }
 
-// TestSecurity_36_ANoisyTenantIsAlone: a tenant beyond its limits gets 429 with Retry-After. Another tenant of the
+// TestSecurity_36_ANoisyTenantSlowsOnlyItself: a tenant beyond its limits gets 429 with Retry-After. Another tenant of the
 // realm is served as before.
-func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
+func TestSecurity_36_ANoisyTenantSlowsOnlyItself(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	c := apptest.NewCustomers(t, fake.Server(), func(c *config.Config) {
@@ -57,7 +57,7 @@ func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_36_AFloodWithoutACredential makes no call of Keycloak or of an issuer. A client with a valid token is
+// TestSecurity_36_AFloodWithoutACredential makes no call to Keycloak or of an issuer. A client with a valid token is
 // still served.
 func TestSecurity_36_AFloodWithoutACredential(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ const (
 
 // The maximum memory for the parts of a body until the answer is sent, in bytes, as measured.
 const (
-	ofByte   = 4    // the body, its texts, the calls of Keycloak, the answer
+	ofByte   = 4    // the body, its texts, the calls to Keycloak, the answer
 	ofObject = 1000 // two small maps: the decoded object and the document
 	ofValue  = 150  // an element of an array, or a member of a large object
 )

@@ -107,9 +107,9 @@ func (w *watched) Read(p []byte) (int, error) {
 	return w.Reader.Read(p)
 }
 
-// TestABodyTakesFromTheBudget: a request reserves the length of its body, or the maximum length, before it reads the
+// TestABodyUsesTheBudget: a request reserves the length of its body, or the maximum length, before it reads the
 // body. It releases the memory however it ends. A request without a credential reserves nothing.
-func TestABodyTakesFromTheBudget(t *testing.T) {
+func TestABodyUsesTheBudget(t *testing.T) {
 	t.Parallel()
 	const text = `{"userName":"u"}`
 	for name, c := range map[string]struct {

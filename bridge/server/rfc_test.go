@@ -44,7 +44,7 @@ func TestRFC_063_TooManyToIndexAreRefused(t *testing.T) {
 	}
 }
 
-func TestRFC_148_AnotherVersionIsNoEndpoint(t *testing.T) {
+func TestRFC_148_AnotherVersionHasNoEndpoint(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
 	root := strings.TrimSuffix(b.Base, "/v2")

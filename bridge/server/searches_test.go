@@ -75,8 +75,8 @@ func wantFoundNames(t *testing.T, b apptest.Bridge, of, method, path, body, want
 	}
 }
 
-// TestSearchesThatAreNone: a malformed search is refused, whatever the client may have meant.
-func TestSearchesThatAreNone(t *testing.T) {
+// TestBodiesThatAreNotSearches: a malformed search is refused, whatever the client may have meant.
+func TestBodiesThatAreNotSearches(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
 	for _, body := range []string{

@@ -105,10 +105,10 @@ func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
 	}
 }
 
-// TestEachToleranceIsSwitchedOffAlone: tolerances.off contains one rule. The request for this rule gets the answer of
+// TestEachToleranceIsSwitchedOffByItself: tolerances.off contains one rule. The request for this rule gets the answer of
 // the strict profile, or is accepted because of another rule. The requests for the other rules are accepted as
 // before.
-func TestEachToleranceIsSwitchedOffAlone(t *testing.T) {
+func TestEachToleranceIsSwitchedOffByItself(t *testing.T) {
 	t.Parallel()
 	for _, off := range scim.Tolerances() {
 		t.Run(off.Name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestAnAdoptionClearsNothing(t *testing.T) {
 						b.Must(t, http.MethodPut, "/Users/"+id, fmt.Sprintf(`{"userName":%q,"externalId":"X","active":true}`, name))
 					},
 				} {
-					if of == "realm" && what == "put" { // not an adoption: a realm's tenant has the account already
+					if of == "realm" && what == "put" { // a PUT is not an adoption here, because the realm's tenant has the account already
 						continue
 					}
 					name := of + "-" + what

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAGroupThatAPUTTakesOver keeps the attributes and the members that the PUT leaves out.
-func TestAGroupThatAPUTTakesOver(t *testing.T) {
+// TestAGroupThatAPUTAdopts keeps the attributes and the members that the PUT leaves out.
+func TestAGroupThatAPUTAdopts(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -46,9 +46,9 @@ func TestAGroupThatAPUTTakesOver(t *testing.T) {
 	}
 }
 
-// TestAMemberWhomAPUTTakesOver keeps what the PUT leaves out, also attributes that the client could
+// TestAMemberThatAPUTAdopts keeps what the PUT leaves out, also attributes that the client could
 // see.
-func TestAMemberWhomAPUTTakesOver(t *testing.T) {
+func TestAMemberThatAPUTAdopts(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), apptest.AdoptUnowned)
 	b := c.Of["acme"]
@@ -134,9 +134,9 @@ func TestWhoIsAtWorkElsewhereIsNotRevived(t *testing.T) {
 	}
 }
 
-// TestWhomAnAdministratorDisabledIsNotRevived: the tenant's client did not end that user's access,
+// TestAUserWhomAnAdministratorDisabledIsNotRehired: the tenant's client did not end that user's access,
 // and cannot restore it.
-func TestWhomAnAdministratorDisabledIsNotRevived(t *testing.T) {
+func TestAUserWhomAnAdministratorDisabledIsNotRehired(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -80,13 +80,13 @@ func TestARefusedReturnGivesNothing(t *testing.T) {
 		t.Errorf("before the refused return: %s\nafter it: %s", before, after)
 	}
 	if again := b.Create(t, "/Users", `{"userName":"ann"}`); again != id {
-		t.Errorf("the account that left is not taken up: %s is a new one", again)
+		t.Errorf("the account that left is not used again: %s is a new account", again)
 	}
 }
 
-// TestARefusedRevivalTakesNothing: a user who is created again with another user's name or address
+// TestARefusedRehireChangesNothing: a user who is created again with another user's name or address
 // is refused, and keeps groups and roles.
-func TestARefusedRevivalTakesNothing(t *testing.T) {
+func TestARefusedRehireChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRehiring(t, keycloaktest.Real(t), func(*config.Tenant) {})
 	b := r.Realm

@@ -59,7 +59,7 @@ func TestSecurity_9_AdoptionKeepsWhoAnAccountIs(t *testing.T) {
 						t.Errorf("%s, %s: in Keycloak it is %+v", of, sent.what, user)
 					}
 					if !b.CanLogIn(t, server, stored, apptest.PasswordBefore) || b.CanLogIn(t, server, stored, "Mine-of-the-attacker-1") {
-						t.Errorf("%s, %s: the password is another one", of, sent.what)
+						t.Errorf("%s, %s: the password was changed", of, sent.what)
 					}
 					if got := b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body); !strings.Contains(got, "in use") {
 						t.Errorf("%s, %s: adopted again: %q", of, sent.what, got)
@@ -173,8 +173,8 @@ func TestWithoutThePolicyNothingIsAdopted(t *testing.T) {
 }
 
 // TestAMemberIsAdoptedByAChange: an identity provider that finds a member without an owner does not
-// create the member. The first change makes the account the tenant's own, but does not change its
-// identity.
+// create the member. The tenant adopts the account with the first change, and the account's identity
+// does not change.
 func TestAMemberIsAdoptedByAChange(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -230,7 +230,7 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 				`{"userName":"a@victim.test"}`, `{"userName":"a@claimed.test"}`, `{"userName":"a@sub.acme.test"}`, `{"userName":"a@"}`, `{"userName":"a@acme.test."}`,
 				`{"userName":"a","emails":[{"value":"a@victim.test"}]}`, `{"userName":"a@acme.test","emails":[{"value":"a@victim.test","primary":true},{"value":"a@acme.test"}]}`,
 			} {
-				if got := b.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body); !strings.Contains(got, "not a verified domain of the organization; have the domain added and verified") {
+				if got := b.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body); !strings.Contains(got, "not a verified domain of the organization; ask the operator to add and verify the domain") {
 					t.Errorf("POST %s says %q", body, got)
 				}
 			}

@@ -17,7 +17,7 @@ const (
 	IsServiceAccount AdoptionRefusal = "it is a service account"
 	IsProtected      AdoptionRefusal = "it is protected"
 	IsOwned          AdoptionRefusal = "a tenant owns it"
-	IsFederated      AdoptionRefusal = "a user federation keeps it"
+	IsFederated      AdoptionRefusal = "it comes from a user federation"
 	OfNoDomain       AdoptionRefusal = "its address is in no verified domain of the organization"
 	IsUnverified     AdoptionRefusal = "its address is not verified"
 )
@@ -36,7 +36,7 @@ func (why AdoptionRefusal) Remedy() string {
 
 // RefusesAdoption returns the reason why the tenant may not take over an account, from its
 // representation and the last read of the realm, or "". It runs before every call about the
-// account, so that the number of calls does not show whose a name is.
+// account, so that the number of calls does not show who has a name.
 func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 	switch {
 	case f.Protected.ServiceAccount(u.ID):
@@ -56,10 +56,10 @@ func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 	return ""
 }
 
-// Unproven returns why it is not proved whose an account is, or "" when the account has a verified
-// address and its user name is not another address. A tenant of the realm takes over such accounts
-// too: whoever registered an account chose its user name and knows its password. The texts continue
-// the sentence "check whose account this is: it has ".
+// Unproven returns the reason why nobody can prove which person an account belongs to. It is "" when
+// the account has a verified address and its user name is not another address. A tenant of the realm
+// adopts unproven accounts too. The person who registered such an account chose its user name and
+// knows its password. The texts continue the sentence "check whose account this is: it has ".
 func Unproven(u keycloak.User) string {
 	switch {
 	case u.Email == "" || !u.EmailVerified:

@@ -102,9 +102,9 @@ type AccessToken struct {
 	Scopes  Scopes
 }
 
-// ActorKind is the kind of an actor. A new way in whose actor is neither a client nor an operator,
-// such as a background job, adds a kind. Its changes are then not recorded for a client or an
-// operator.
+// ActorKind is the kind of an actor. When something else than a client or an operator makes changes,
+// such as a background job, add a kind, so that its changes are not recorded as those of a client or
+// an operator.
 type ActorKind string
 
 // The kinds of actors.

@@ -69,9 +69,9 @@ func TestALeaverWhoseAccountALoginMade(t *testing.T) {
 	}
 }
 
-// TestALeaverWhomNobodyOwns is a member that an administrator added. To deactivate such a user is
-// refused, because the account would stay enabled, and the remedies of the refusal work.
-func TestALeaverWhomNobodyOwns(t *testing.T) {
+// TestALeaverWithoutAnOwner: a member that an administrator added cannot be deactivated, because the
+// account would stay enabled. The remedies that the refusal names work.
+func TestALeaverWithoutAnOwner(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -66,9 +66,9 @@ func verify(t *testing.T, c apptest.Customers, u keycloak.User, address string) 
 
 var off = apptest.PatchBody(`{"op":"replace","path":"active","value":false}`)
 
-// TestALeaverWhoseOwnerLetTheAccountGo: no other tenant closes the account, so a deactivation is
+// TestALeaverWhoseOwnerReleasedTheAccount: no other tenant closes the account, so a deactivation is
 // refused, whether or not the tenant may adopt. The remedy in the refusal works.
-func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
+func TestALeaverWhoseOwnerReleasedTheAccount(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		for _, adopt := range []config.Adopt{config.AdoptNever, config.AdoptUnowned} {
@@ -99,7 +99,7 @@ func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 				dry := b.Adoptions(t, file, b.Path(t), "--dry-run")
 				got := b.Adoptions(t, file, b.Path(t))
 				for who, id := range ids {
-					if got[who].Outcome != bridge.Adopted || !slices.ContainsFunc(got[who].Changes, func(s string) bool { return strings.HasPrefix(s, "was of the tenant with the key ") }) {
+					if got[who].Outcome != bridge.Adopted || !slices.ContainsFunc(got[who].Changes, func(s string) bool { return strings.HasPrefix(s, "belonged to the tenant with the key ") }) {
 						t.Errorf("%s: the adoption = %+v", who, got[who])
 					}
 					if diff := cmp.Diff(dry[who], got[who]); diff != "" {
@@ -115,8 +115,8 @@ func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 	}
 }
 
-// TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo is the same at a tenant of the whole realm.
-func TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo(t *testing.T) {
+// TestALeaverOfTheRealmWhoseOwnerReleasedTheAccount is the same at a tenant of the whole realm.
+func TestALeaverOfTheRealmWhoseOwnerReleasedTheAccount(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -186,9 +186,9 @@ func TestCallsOfADeactivationByAGuest(t *testing.T) {
 	}
 }
 
-// TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo after the deactivation, which was correct at
+// TestDoctorFindsLeaversWhoseOwnersReleasedTheAccounts after the deactivation, which was correct at
 // that time.
-func TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo(t *testing.T) {
+func TestDoctorFindsLeaversWhoseOwnersReleasedTheAccounts(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -277,8 +277,8 @@ func TestAManagedMemberOfTheRealm(t *testing.T) {
 	}
 }
 
-// TestTheOperatorTakesOverAManagedMember without a verified address, as the refusals advise.
-func TestTheOperatorTakesOverAManagedMember(t *testing.T) {
+// TestTheOperatorAdoptsAManagedMember without a verified address, as the refusals advise.
+func TestTheOperatorAdoptsAManagedMember(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
 	b := c.Of["acme"]
@@ -330,9 +330,9 @@ func TestSecurity_7_AManagedMemberOfAnotherOrganization(t *testing.T) {
 	}
 }
 
-// TestTheOperatorTakesOverGroupsWhoseOwnerIsGone: the owner's key belongs to no tenant. A group of
+// TestTheOperatorAdoptsGroupsWhoseOwnerIsGone: the owner's key belongs to no tenant. A group of
 // an existing tenant stays its own, even after it left the tenant.
-func TestTheOperatorTakesOverGroupsWhoseOwnerIsGone(t *testing.T) {
+func TestTheOperatorAdoptsGroupsWhoseOwnerIsGone(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -365,7 +365,7 @@ func TestTheOperatorTakesOverGroupsWhoseOwnerIsGone(t *testing.T) {
 	}
 }
 
-// TestAnOwnerThatIsServedByItsCredential answers for its accounts only as long as it is served.
+// TestAnOwnerThatIsServedByItsCredential is responsible for its accounts only as long as it is served.
 func TestAnOwnerThatIsServedByItsCredential(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

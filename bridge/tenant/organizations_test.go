@@ -173,7 +173,7 @@ func TestASharedUser(t *testing.T) {
 }
 
 // TestTheOwnerLeavesASharedUser: an account that another organization still has is not deleted, and
-// the owner's next creation takes it up again.
+// the owner's next creation uses the account again.
 func TestTheOwnerLeavesASharedUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -266,8 +266,8 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 	}
 }
 
-// TestTheRealmsTenantBesideOrganizations sees all users, and is a guest at the accounts of
-// organizations.
+// TestTheRealmsTenantBesideOrganizations: the tenant of the realm sees all users, and the accounts of
+// organizations are foreign for it.
 func TestTheRealmsTenantBesideOrganizations(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

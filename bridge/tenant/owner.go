@@ -20,8 +20,8 @@ func (r *Registry) OfKey(realm, key string) *Tenant {
 	return nil
 }
 
-// Answers reports whether an owner of an account still answers for it, so that the owner's client
-// can end the user's access. There is no such owner in three cases: the account left its owner, the
+// Answers reports whether an owner of an account is still responsible for it, so that the owner's
+// client can end the user's access. There is no such owner in three cases: the account left its owner, the
 // owner is no longer a tenant, or the owner is an organization that no longer has the member. of
 // finds the tenant of a key, or nil; member asks Keycloak whether an organization has the user.
 func Answers(attributes map[string][]string, of func(key string) (*Tenant, error), member func(keycloak.OrganizationID) error) (bool, error) {

@@ -15,7 +15,7 @@ type Places struct {
 	userIDs map[string]string // paths of the entries of tenants
 }
 
-// territory is the place of one tenant.
+// territory is where one tenant stores its values and groups.
 type territory struct {
 	where  config.Problem // the tenant's entry in the configuration
 	groups bool           // whether it has groups of the realm; an organization may have its own groups
@@ -23,8 +23,8 @@ type territory struct {
 	joined []string       // the groups that its new users join
 }
 
-// Take records the place of a tenant, and returns the problems with other tenants. Tenants that
-// share the mapping of all organizations also share its place.
+// Take records where a tenant stores its values and groups, and returns the problems with other
+// tenants. Tenants that share the mapping of all organizations also share these groups.
 func (p *Places) Take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 	if t.SharesMapping {
 		return nil
@@ -57,7 +57,7 @@ func (p territory) meets(other territory) []config.Problem {
 	case !p.groups || !other.groups:
 		return nil
 	case p.parent == "" && other.parent == "":
-		return []config.Problem{p.problem("Name a group in groups.parent of the mapping of each, below which only its groups live", "has its groups at the top level of the realm, as %s has", other.where.Path)}
+		return []config.Problem{p.problem("In the mapping of each of the two tenants, name a group in groups.parent, and give each tenant its own group", "has its groups at the top level of the realm, as %s has", other.where.Path)}
 	case p.parent == other.parent:
 		return []config.Problem{p.problem(own, "has its groups below %s, as %s has", p.parent, other.where.Path)}
 	case p.parent == "":

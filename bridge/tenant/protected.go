@@ -11,8 +11,8 @@ import (
 // Listed names the users and groups that the operator protects in a realm, besides its
 // administrators.
 type Listed struct {
-	Users  []string // user names, or ids after config.NamedByID
-	Groups []string // paths, or such ids; the members are protected too
+	Users  []string // user names, or ids with the prefix config.NamedByID
+	Groups []string // paths, or ids with this prefix; the members are protected too
 
 	// Policies says that the listed users and groups include everybody who is named by a policy
 	// that the bridge cannot read.

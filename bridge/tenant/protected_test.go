@@ -6,9 +6,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// TestPathsThatAreTakenForThatOfAPermission: Keycloak compares paths as texts, and a name may
+// TestPathsThatAPermissionCouldMean: Keycloak compares paths as texts, and a name may
 // contain slashes.
-func TestPathsThatAreTakenForThatOfAPermission(t *testing.T) {
+func TestPathsThatAPermissionCouldMean(t *testing.T) {
 	t.Parallel()
 	alone, below, prefix := tenant.Alike{Path: "/a/b"}, tenant.Alike{Path: "/a/b", Below: true}, tenant.Alike{Path: "/a/b", Below: true, Prefix: true}
 	for path, want := range map[string][3]bool{

@@ -66,9 +66,9 @@ func (r rehiring) hire(t *testing.T, b apptest.Bridge, name, externalID string) 
 	return id, url.Values{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {refresh}}
 }
 
-// TestWhoComesBackHasTheAccountOfBefore: with the old id, a new name, the groups and roles of a new
-// user, and without the old sessions; once.
-func TestWhoComesBackHasTheAccountOfBefore(t *testing.T) {
+// TestAUserWhoComesBackHasTheOldAccount: the user has the old id, the new name, and the groups and
+// roles of a new user. The old sessions have ended. A second creation does not get the account.
+func TestAUserWhoComesBackHasTheOldAccount(t *testing.T) {
 	t.Parallel()
 	leaving := map[string]struct {
 		edit       func(*config.Tenant)
@@ -95,7 +95,7 @@ func TestWhoComesBackHasTheAccountOfBefore(t *testing.T) {
 					}
 					r.wantNew(t, b, id, after)
 					if status, _ := apptest.AskToken(t, r.Server, b.Realm, session); status == http.StatusOK {
-						t.Errorf("%s: a session of before goes on", of)
+						t.Errorf("%s: an old session continues", of)
 					}
 					b.WantFound(t, `externalId eq "X"`, id)
 					b.WantFound(t, `userName eq "`+before+`"`)
@@ -127,9 +127,9 @@ func (r rehiring) wantNew(t *testing.T, b apptest.Bridge, id, name string) {
 	}
 }
 
-// TestNobodyElseComesBack: an account is not taken up again when it is active, protected, without
-// an owner, another tenant's, or one of several. It is not taken up either with a name that the
-// tenant may not give.
+// TestNobodyElseComesBack: a creation does not use an account that is active, protected, without an
+// owner, owned by another tenant, or one of several with the externalId. It does not use any account
+// when the tenant may not give the new name.
 func TestNobodyElseComesBack(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -177,7 +177,7 @@ func TestNobodyElseComesBack(t *testing.T) {
 			b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body("active", "one")) // another user has the name
 			b.Check(t)
 			if got := b.Create(t, "/Users", body("again-admin", "admin")); got == kept["admin"] { // nobody sees this user's externalId
-				t.Error("an administrator was taken up again")
+				t.Error("an administrator's account was used again")
 			}
 			for who, id := range kept {
 				after := b.InKeycloak(t, id)
@@ -189,9 +189,9 @@ func TestNobodyElseComesBack(t *testing.T) {
 	}
 }
 
-// TestTwoWhoLeftWithOneExternalID: the bridge cannot tell which account is meant, so it takes up
-// neither.
-func TestTwoWhoLeftWithOneExternalID(t *testing.T) {
+// TestTwoLeaversWithOneExternalID: the bridge cannot know which account is meant, so the creation
+// uses neither account.
+func TestTwoLeaversWithOneExternalID(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.EachTenant(func(t *config.Tenant) { t.Scope, t.OnDelete = config.ScopeOwned, config.OnDeleteDisable }))
 	var ids []string

@@ -38,8 +38,8 @@ func (p Policy) Adopts() bool { return p.Adopt == config.AdoptUnowned }
 // OneExternalID reports whether no two users of the tenant may get the same externalId.
 func (p Policy) OneExternalID() bool { return p.ExternalID == config.ExternalIDUnique }
 
-// Revives reports whether a creation takes up the account with the same externalId that the tenant
-// deactivated or that left the tenant.
+// Revives reports whether a creation rehires: it uses the account with the same externalId that the
+// tenant deactivated or that left the tenant.
 func (p Policy) Revives() bool { return p.OneExternalID() && p.Rehire == config.RehireRevive }
 
 // TakesAnyDomain reports whether a tenant of an organization may give its users addresses outside

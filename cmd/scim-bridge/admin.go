@@ -21,7 +21,7 @@ func (f *adminFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.realm, "realm", "", "the `realm` (required)")
 	flags.StringVar(&f.adminRealm, "admin-realm", "master", "the `realm` that has the administrator's account")
 	flags.StringVar(&f.user, "admin-user", "", "the administrator's `name`")
-	flags.StringVar(&f.password, "admin-password", "", "the administrator's `password`; the environment variable hides it better")
+	flags.StringVar(&f.password, "admin-password", "", "the administrator's `password`; the environment variable is safer, because other users cannot see it")
 }
 
 // admin returns a client with the administrator's credentials.

@@ -25,14 +25,14 @@ type adoptFlags struct {
 func newAdopt() *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
-		Use: "adopt", Short: "Take over the accounts and groups that existed before a tenant, or give them back", Args: cobra.NoArgs,
-		Long: `Have a running bridge take over, for a tenant, the accounts and groups that no tenant owns.
-These are the accounts of all users of the realm (for a tenant of an organization: of its
-members), and the groups of the tenant. The bridge also takes over accounts whose owner is no
-longer a tenant, or no longer has the user. Names, addresses, passwords, roles and members stay as they are.
+		Use: "adopt", Short: "Adopt the accounts and groups that existed before a tenant, or undo this", Args: cobra.NoArgs,
+		Long: `Make a tenant the owner of the accounts and groups that no tenant owns. A running bridge does the
+work. These are the accounts of all users of the realm (for a tenant of an organization: of its
+members), and the groups of the tenant. The tenant also adopts an account whose owner is no longer
+a tenant, or no longer has the user. Names, addresses, passwords, roles and members stay as they are.
 
-The command first says what the identity provider may do from then on, and asks. It prints what
-becomes of each account and group, what else changes, and why. With --dry-run it prints what
+The command first says what the identity provider may do after the adoption, and asks. It prints
+the result for each account and group, what else changes, and why. With --dry-run it prints what
 would happen, and writes nothing.
 
 You can repeat the command: adopted accounts and groups stay adopted. With --undo, the accounts
@@ -43,8 +43,8 @@ and groups that the tenant took over have no owner again, and stay as they are.`
 	tenantFlag(cmd, &f.path)
 	outputFlag(cmd, &f.output, asCSV)
 	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and print what would be done")
-	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "give back what the tenant took over; accounts and groups stay as they are")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "take over (or give back) without asking")
+	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "undo an adoption: what the tenant took over has no owner again; accounts and groups stay as they are")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask before the change")
 	return cmd
 }
 
@@ -76,13 +76,13 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 func opens(t admin.Tenant, mode admin.AdoptOptions) string {
 	ends := map[string]string{
 		string(config.OnDeleteDelete):  "delete the accounts and the groups",
-		string(config.OnDeleteDisable): "disable the accounts, and empty the groups, by deleting them",
-		string(config.OnDeleteLeave):   "give the accounts and the groups up by deleting them, which leaves them as they are",
+		string(config.OnDeleteDisable): "disable the accounts and empty the groups, by deleting them over SCIM",
+		string(config.OnDeleteLeave):   "release the accounts and the groups, by deleting them over SCIM (they stay in Keycloak)",
 	}[t.OnDelete]
 	if mode.Undo {
-		return fmt.Sprintf("The tenant %s gives back the accounts and groups that it took over. Its client can no longer %s, nor rename the groups. What it did before stays.", t.Path, ends)
+		return fmt.Sprintf("The tenant %s releases the accounts and groups that it took over. Its client can no longer %s, nor rename the groups. Its former changes stay.", t.Path, ends)
 	}
-	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. From then on its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo gives them back.", t.Path, ends, t.OnDelete)
+	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. After that, its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo releases them.", t.Path, ends, t.OnDelete)
 }
 
 func adoptionColumns() []column[admin.Adoption] {
@@ -147,11 +147,11 @@ func printAdoptions(out io.Writer, s adoptions, mode admin.AdoptOptions) {
 		note = "; nothing was changed"
 	}
 	if mode.Undo {
-		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.released, s.refused, note)
+		fmt.Fprintf(out, "%d released, %d refused%s\n", s.released, s.refused, note)
 		return
 	}
-	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d already the tenant's%s\n", s.adopted, s.linked, s.refused, s.own, note)
+	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d already owned by the tenant%s\n", s.adopted, s.linked, s.refused, s.own, note)
 	if s.unproven > 0 {
-		fmt.Fprintf(out, "Check whose %d of these accounts are: the person who registered an account keeps its password, and can log in as the user that the identity provider means. In Keycloak, switch on Email verified for each account that belongs to the right person. Reset the password of every other account, or delete the account\n", s.unproven)
+		fmt.Fprintf(out, "Find out which person %d of these accounts belong to: the person who registered an account keeps its password, and can log in as the user that the identity provider means. In Keycloak, switch on Email verified for each account that belongs to the right person. Reset the password of every other account, or delete the account\n", s.unproven)
 	}
 }

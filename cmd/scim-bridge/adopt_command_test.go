@@ -107,10 +107,10 @@ func TestAdoptCommand(t *testing.T) {
 					t.Errorf("the links are %v, %v, want %q", links, err, link)
 				}
 			}
-			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // now the tenant's own
+			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant owns the account now
 			b.Must(t, http.MethodGet, "/Users/"+own, "")
 			out, _, code := command(t, "", "adopt", "--config", file, "--dry-run")
-			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 already the tenant's; nothing was changed\n") {
+			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 already owned by the tenant; nothing was changed\n") {
 				t.Errorf("adopt --dry-run ended with %d:\n%s", code, out)
 			}
 			out, _, code = command(t, "", "adopt", "--config", file, "--dry-run", "--output", "csv")
@@ -188,11 +188,11 @@ func TestAdoptAsksFirst(t *testing.T) {
 			}
 		}
 		out, _, code := command(t, "y\n", "adopt", "--config", file)
-		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 already the tenant's\n", id); code != 0 || out != want {
+		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 already owned by the tenant\n", id); code != 0 || out != want {
 			t.Errorf("adopt ended with %d:\n%s, want\n%s", code, out, want)
 		}
 		out, told, code := command(t, "y\n", "adopt", "--config", file, "--undo")
-		if want := fmt.Sprintf("%s  user jane: released\n1 given back, 0 refused\n", id); code != 0 || out != want || !strings.Contains(told, "gives back") {
+		if want := fmt.Sprintf("%s  user jane: released\n1 released, 0 refused\n", id); code != 0 || out != want || !strings.Contains(told, "releases") {
 			t.Errorf("adopt --undo ended with %d:\n%s%s, want\n%s", code, told, out, want)
 		}
 	}

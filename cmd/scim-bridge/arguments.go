@@ -102,7 +102,7 @@ func flagFor(cmd *cobra.Command, text string) (name string) {
 
 // strict turns wrong arguments of a command, and of all commands below it, into a usage error.
 // Without strict, Cobra answers a misspelled command of "tenants" with help and exit code 0, and a
-// script takes that for a success.
+// script treats that as a success.
 func strict(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		strict(sub)

@@ -15,7 +15,7 @@ type endpointFlags struct {
 
 func (f *endpointFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, such as https://scim.example/realms/acme/scim/v2 (required)")
-	flags.StringVar(&f.token, "token", "", "the bearer `token`; a file or the environment variable hides it better")
+	flags.StringVar(&f.token, "token", "", "the bearer `token`; --token-file or the environment variable is safer, because other users cannot see it")
 	flags.StringVar(&f.tokenFile, "token-file", "", "a `file` that holds the token")
 }
 

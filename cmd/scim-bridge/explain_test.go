@@ -87,7 +87,7 @@ func TestExplainSaysWhatIsSent(t *testing.T) {
 	}
 }
 
-// TestExplainOfAGroup has members and a role.
+// TestExplainOfAGroup explains a group with members and a role.
 func TestExplainOfAGroup(t *testing.T) {
 	t.Parallel()
 	e, code := explained(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Sales","externalId":"g1","members":[{"value":"u1"}],"`+apptest.GroupURN+`":{"costCenter":"1","purpose":"p"}}`,
@@ -117,8 +117,8 @@ func TestExplainOfAGroup(t *testing.T) {
 	}
 }
 
-// TestExplainOfWhatIsLeftOut: explain prints what is dropped, and prints a refusal.
-func TestExplainOfWhatIsLeftOut(t *testing.T) {
+// TestExplainOfAttributesThatAreLeftOut: explain prints what is dropped, and prints a refusal.
+func TestExplainOfAttributesThatAreLeftOut(t *testing.T) {
 	t.Parallel()
 	drop := apptest.MappingFile(t, "version: 1\nusers: { unmapped: drop }\n")
 	e, code := explained(t, `{"userName":"jane","title":"Boss","name":{"formatted":"J"}}`, "-f", drop, "--payload", "-")
@@ -131,7 +131,7 @@ func TestExplainOfWhatIsLeftOut(t *testing.T) {
 		t.Errorf("explain ended with %d (-want +got):\n%s", code, diff)
 	}
 	for input, want := range map[string]string{
-		`{"userName":"jane","title":["a","b"]}`: "400 invalidValue: title takes one value",
+		`{"userName":"jane","title":["a","b"]}`: "400 invalidValue: title must be one value",
 		`{"title":"x"}`:                         "400 invalidValue: userName is required",
 	} {
 		if e, code := explained(t, input, "--payload", "-"); code != exitFailure || !strings.HasPrefix(e.Error, want) || len(e.Calls) > 0 {

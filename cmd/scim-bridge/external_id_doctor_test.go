@@ -11,10 +11,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestDoctorTellsOfExternalIDs: doctor reports an externalId that look-ups find late, or find
+// TestDoctorReportsExternalIDs: doctor reports an externalId that look-ups find late, or find
 // twice. The commands in its remedies show and mend them. Doctor does not count an administrator's
 // externalId, because nobody may see it.
-func TestDoctorTellsOfExternalIDs(t *testing.T) {
+func TestDoctorReportsExternalIDs(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

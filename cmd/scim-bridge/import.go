@@ -24,8 +24,8 @@ type importFlags struct {
 func newImport() *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Have a running bridge create the users and groups of a file", Args: exactly("the file"),
-		Long: `Have a running bridge create the users and groups of a file, by bulk requests over
+		Use: "import FILE", Short: "Create the users and groups of a file in a running bridge", Args: exactly("the file"),
+		Long: `Create the users and groups of a file in a running bridge, by bulk requests over
 admin.socket. A file of JSON lines has a SCIM resource on each line, as scim-bridge export
 writes it. The first line of a CSV file names attributes, such as userName, name.givenName or
 emails[type eq "work"].value. Each line below it has a resource.

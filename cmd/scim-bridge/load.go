@@ -44,7 +44,7 @@ func load(cmd *cobra.Command, file string) (config.Config, error) {
 
 // tenantFlag adds the flag that names a tenant of the configuration.
 func tenantFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "tenant", "", "the `path` of a tenant in the configuration, or REALM/organizations/ALIAS for an organization that is served with its own tokens; default: all tenants, or the only tenant for a command about one tenant")
+	cmd.Flags().StringVar(path, "tenant", "", "the `path` of a tenant in the configuration, or REALM/organizations/ALIAS for an organization with its own tokens; default: all tenants, or, for a command about one tenant, the only tenant")
 }
 
 // problemsOf prints the problems of a file when an error has them.

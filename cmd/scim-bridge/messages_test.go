@@ -122,7 +122,7 @@ users:
 			for _, want := range []string{
 				`let administrators view the user attribute nick, which the realm declares`,
 				`declare the user attribute kind for administrators only`,
-				`left for you: user attribute "phone" can be edited by users themselves`, "scim-bridge setup --url " + server.URL + " --realm " + realm + " --mapping ", " --restrict-attributes\n",
+				`you must still do this: user attribute "phone" can be edited by users themselves`, "scim-bridge setup --url " + server.URL + " --realm " + realm + " --mapping ", " --restrict-attributes\n",
 			} {
 				if code != 0 || !strings.Contains(told, want) {
 					t.Errorf("setup --mapping = %d, want %q in:\n%s", code, want, told)
@@ -145,8 +145,8 @@ users:
 	}
 }
 
-// TestAWrongAddressOfKeycloakIsToldAsThat, and not as a wrong password.
-func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
+// TestAWrongAddressOfKeycloakIsReportedAsSuch, and not as a wrong password.
+func TestAWrongAddressOfKeycloakIsReportedAsSuch(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -191,10 +191,10 @@ func TestAClientOfOAuthMayNothingElse(t *testing.T) {
 	}
 }
 
-// TestAClientOfOAuthIsOfItsTenantAlone: two organizations have their own tokens, and another bridge
+// TestAnOAuthClientWorksOnlyAtItsTenant: two organizations have their own tokens, and another bridge
 // serves the realm. The client's token opens no other endpoint, whatever audience another client of
 // the realm gives itself.
-func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
+func TestAnOAuthClientWorksOnlyAtItsTenant(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	c := apptest.NewEvery(t, kc)
@@ -307,9 +307,9 @@ func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []strin
 	return out
 }
 
-// TestOAuthTakesNobodysClient: the command does not use an existing client that it did not make,
+// TestOAuthUsesNoForeignClient: the command does not use an existing client that it did not make,
 // because the person who made it may know its secret.
-func TestOAuthTakesNobodysClient(t *testing.T) {
+func TestOAuthUsesNoForeignClient(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)
@@ -329,10 +329,10 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	}
 }
 
-// TestOAuthTakesNobodysClientInThePlaceOfItsOwn: after the command's client is deleted, a person
+// TestOAuthUsesNoForeignClientInPlaceOfItsOwn: after the command's client is deleted, a person
 // who may create clients creates a client of the same name, and knows its secret. It gets no token
 // that the tenant accepts, also after the command runs again.
-func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
+func TestOAuthUsesNoForeignClientInPlaceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)
@@ -542,11 +542,11 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 	for _, one := range []struct{ args, want string }{
 		{"new --yes", "--yes needs --oauth"},
 		{"revoke --keep-client idp", "--keep-client needs --oauth"},
-		{"new --oauth --months 3", "--months does not go with --oauth"},
-		{"new --oauth --sha256 00", "--sha256 does not go with --oauth"},
+		{"new --oauth --months 3", "--months cannot be used with --oauth"},
+		{"new --oauth --sha256 00", "--sha256 cannot be used with --oauth"},
 		{"new --oauth --federated-issuer https://x.test", "together"},
 		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
-		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate does not go with assertions"},
+		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate cannot be used with assertions"},
 		{"new --oauth --client-keys https://x.test/k --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "not both"},
 		{"new --oauth --client-keys http://x.test/k", "--client-keys: \"http://x.test/k\" is http. Use https"},
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},

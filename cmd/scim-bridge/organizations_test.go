@@ -129,7 +129,7 @@ func TestAnEntryInTenantsPassesTheOrganizationsTokensBy(t *testing.T) {
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, entry, c.Override("acme", "")))
 	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
-	if out, _, _ := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm+"/organizations/acme"); strings.Contains(out, "does not take them") {
+	if out, _, _ := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm+"/organizations/acme"); strings.Contains(out, "does not accept them") {
 		t.Errorf("doctor says still:\n%s", out)
 	}
 }

@@ -162,7 +162,7 @@ func TestTheErrorsOfCredentialsAreAsThePageSays(t *testing.T) {
 		{"Bearer", "", "credential-missing", ""},
 		{"Bearer Bearer " + b.Token, "", "credential-malformed", "twice"},
 		{"Bearer " + b.Token[:len(b.Token)-3], "", "credential-malformed", ""},
-		{b.Token, "", "credential-invalid", "without the word Bearer"},
+		{b.Token, "", "credential-invalid", "it was sent without"},
 		{"Bearer nobodys", "", "credential-invalid", ""},
 		{"Bearer " + b.Token, "/realms/nobody/scim/v2/Users", "credential-invalid", ""},
 		{"Bearer " + b.Token, "/realms/" + b.Realm + "/nothing/scim/v2/Users", "no-endpoint", ""},

@@ -191,7 +191,7 @@ func TestTheRemediesOfNeighbours(t *testing.T) {
 	}
 	const fix = "name another group in groups.parent of the mapping"
 	tryRemedies(t, p, "", []remedy{
-		{name: "one parent of two", provoke: parent(one), check: "groups", text: "live below the same group", says: []string{fix}, byHand: parent(two)},
+		{name: "one parent of two", provoke: parent(one), check: "groups", text: "are below the same group", says: []string{fix}, byHand: parent(two)},
 		{name: "a parent above another", provoke: parent(scim), check: "groups", text: "is below the other", says: []string{fix}, byHand: parent(two)},
 		{
 			name: "parents that were moved, and are moved apart", provoke: adminDoes(http.MethodPost, "/groups/"+one.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`), check: "groups", text: "is below the other", says: []string{"or move the groups apart in Keycloak"},

@@ -110,7 +110,7 @@ func obey(t *testing.T, p apptest.Patient, line string) (dir string) {
 const noOwnGroups = "this Keycloak has no groups of organizations, so the tenant has no groups"
 
 // illness returns the findings that did not pass. It leaves out what an older Keycloak cannot
-// avoid, and the findings that TestDoctorTellsOfWhoIsThere and TestDoctorTellsOfExternalIDs cover.
+// avoid, and the findings that TestDoctorReportsExistingUsers and TestDoctorReportsExternalIDs cover.
 func illness(all []realm.Finding) []realm.Finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f realm.Finding) bool {
 		return f.OK() || apptest.AboutAccounts(f) || f.Check == "privileges" && strings.Contains(f.Text, "need manage-realm on this Keycloak") || strings.Contains(f.Text, noOwnGroups)

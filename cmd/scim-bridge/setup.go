@@ -51,7 +51,7 @@ KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.Scripts, "allow-all-scripts", false, "also remove the default validator that allows only Latin letters in user names, which keeps out names that look like another name")
 	flags.BoolVar(&f.Restrict, "restrict-attributes", false, "also remove the users' right to edit the attributes of the mapping, where the realm gives it")
 	flags.BoolVar(&f.Usernames, "allow-username-changes", false, "also allow changes of user names")
-	flags.BoolVar(&f.Feed, "change-feed", false, "also let the realm store admin events, so that the bridge sees the changes of others at once")
+	flags.BoolVar(&f.Feed, "change-feed", false, "also let the realm store admin events, so that the bridge sees changes by other programs and people at once")
 	flags.StringArrayVar(&f.ProtectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients must never change; may be repeated")
 	flags.StringArrayVar(&f.ProtectGroups, "protect-group", nil, "with --out: the `path` of a group that clients must never change, nor its members; may be repeated")
 	flags.StringVar(&f.Existing, "existing", "", "with --out: `manage|leave|adopt`, what the client may do with users that exist already; default: the command asks, and takes manage with --yes")
@@ -99,7 +99,7 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	for _, text := range left {
-		fmt.Fprintf(in.out, "realm %s: left for you: %s\n", f.realm, text)
+		fmt.Fprintf(in.out, "realm %s: you must still do this: %s\n", f.realm, text)
 	}
 	if f.Dir == "" {
 		return nil
@@ -128,7 +128,7 @@ func (f *setupFlags) offer(ctx context.Context, in *asker) error {
 		{offers.Relax, &f.Relax, "The realm refuses user names such as o'neil@example.com and those of Entra's guests. Allow them?"},
 		{offers.Scripts, &f.Scripts, "The realm allows only Latin letters in user names, so that no name looks like another name in another script, as a Cyrillic а looks like a Latin a. Allow the letters of all scripts?"},
 		{offers.Usernames, &f.Usernames, "The realm refuses changes of user names. Allow them?"},
-		{offers.Feed, &f.Feed, "The realm stores no admin events. With them, the bridge sees the changes of others at once. Store them for a day?"},
+		{offers.Feed, &f.Feed, "The realm stores no admin events. With them, the bridge sees changes by other programs and people at once. Store them for a day?"},
 		{len(offers.Editable) > 0, &f.Restrict, "Users can change their " + strings.Join(offers.Editable, ", ") + " themselves, and so overwrite what SCIM writes there. Remove this right?"},
 	} {
 		if one.open && !*one.option {

@@ -163,8 +163,8 @@ func TestSetupTellsWhatItCannotMake(t *testing.T) {
 		"--yes", "--mapping", "../../bridge/mapping/testdata/mapping.yaml")
 	for _, want := range []string{
 		"manage-users, view-realm, view-clients, view-identity-providers;\n    view-clients: to find administrators (also lets it read the secrets of the realm's clients)",
-		`left for you: the role "employee" of the mapping does not exist`, `left for you: the role "shop/editor" of the mapping does not exist`,
-		`left for you: the identity provider "corp" of the mapping does not exist`,
+		`you must still do this: the role "employee" of the mapping does not exist`, `you must still do this: the role "shop/editor" of the mapping does not exist`,
+		`you must still do this: the identity provider "corp" of the mapping does not exist`,
 	} {
 		if code != 0 || !strings.Contains(told, want) {
 			t.Errorf("setup ended with %d and does not say %q:\n%s", code, want, told)

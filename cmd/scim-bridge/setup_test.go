@@ -76,9 +76,9 @@ func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	}
 }
 
-// TestSetupTakesTheAdministratorFromAPrompt is not parallel: it changes the environment of the
+// TestSetupAsksForTheAdministrator is not parallel: it changes the environment of the
 // process, which setup reads before it asks.
-func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
+func TestSetupAsksForTheAdministrator(t *testing.T) {
 	t.Setenv(keycloaktest.EnvAdmin, "")
 	t.Setenv(keycloaktest.EnvPassword, "")
 	server := keycloaktest.NewFake(t).Server()
@@ -117,9 +117,9 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 	}
 }
 
-// TestSetupWritesForTheOwnerAlone: the secret and the configuration have the mode 0600, and neither
+// TestSetupWritesFilesThatOnlyTheOwnerReads: the secret and the configuration have the mode 0600, and neither
 // has the token.
-func TestSetupWritesForTheOwnerAlone(t *testing.T) {
+func TestSetupWritesFilesThatOnlyTheOwnerReads(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := apptest.NewEmptyRealm(t, server)

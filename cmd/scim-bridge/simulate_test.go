@@ -49,9 +49,9 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
-// TestSimulateTellsOfAnEndpointThatLies: the endpoint answers 204 to a change and does nothing, or
+// TestSimulateReportsAnEndpointThatLies: the endpoint answers 204 to a change and does nothing, or
 // drops an attribute. Users complain about such servers.
-func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
+func TestSimulateReportsAnEndpointThatLies(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	lying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

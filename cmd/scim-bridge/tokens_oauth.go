@@ -30,7 +30,7 @@ func (f *oauthFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.on, "oauth", false, "create a client of the realm instead of a token: with the client's id and secret, the identity provider gets its tokens from Keycloak")
 	flags.StringVar(&f.clientID, "client-id", "", "with --oauth: the client `id`; default: scim, the organization and --name")
-	flags.BoolVar(&f.rotate, "rotate", false, "with --oauth: give an existing client a new secret; the old secret then ends")
+	flags.BoolVar(&f.rotate, "rotate", false, "with --oauth: give an existing client a new secret; the old secret then stops working")
 	flags.StringVar(&f.clientKeys, "client-keys", "", "with --oauth: the `URL` of the keys with which the client signs its assertions, instead of a secret (private_key_jwt; IPSIE)")
 	flags.StringVar(&f.issuer, "federated-issuer", "", "with --oauth: accept assertions of this `issuer` instead of a secret (workload identity federation; Keycloak 26.6 and newer)")
 	flags.StringVar(&f.keys, "federated-keys", "", "with --federated-issuer: the `URL` of the issuer's keys")
@@ -56,7 +56,7 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 	}
 	for _, name := range []string{"sha256", "months"} {
 		if given(name) {
-			return wrong("--%s does not go with --oauth: Keycloak makes these tokens", name)
+			return wrong("--%s cannot be used with --oauth: Keycloak makes these tokens", name)
 		}
 	}
 	if strings.HasPrefix(strings.ToLower(f.clientID), keycloak.ServiceAccountPrefix) {
@@ -70,7 +70,7 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 		return wrong("give --client-keys or --federated-issuer, not both")
 	}
 	if f.issuer+f.clientKeys != "" && f.rotate {
-		return wrong("--rotate does not go with assertions: a client that sends assertions has no secret")
+		return wrong("--rotate cannot be used with assertions: a client that sends assertions has no secret")
 	}
 	for flag, text := range map[string]string{"client-keys": f.clientKeys, "federated-issuer": f.issuer, "federated-keys": f.keys} {
 		var u config.KeysURL

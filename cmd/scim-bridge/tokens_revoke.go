@@ -21,7 +21,7 @@ expired. So a person who may edit organizations cannot bring the token back.
 With --oauth the command revokes the client that "tokens new --oauth" made. First the entry is
 removed from accessTokens of the configuration, so that the bridge refuses the client's tokens.
 Then Keycloak deletes the client. The command shows its plan and asks. With --keep-client the
-client stays. A client that the command did not make always stays.`,
+client is not deleted. A client that "tokens new --oauth" did not make is never deleted.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := oauth.check(cmd)
 			if err == nil && oauth.on {

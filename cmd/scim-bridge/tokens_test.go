@@ -302,7 +302,7 @@ func TestTokensInspectOfAnAccessToken(t *testing.T) {
 	b.EditFile(t, "config.yaml", apptest.Replaced(t, "      - tokensFile:", `      - accessTokens: [{ name: jwt, issuer: "`+apptest.TestIssuer+`", jwksURL: "https://issuer.test/keys", audience: bridge, subject: sub-1 }]`+"\n        tokensFile:"))
 	issuer := authtest.NewIssuer(t)
 	for want, change := range map[string]map[string]any{
-		"yes, if its signature is valid, as jwt": nil, "has another audience": {"aud": "x"}, "the issuer is another one": {"iss": "https://x.test"}, "has another subject": {"sub": "x"},
+		"yes, if its signature is valid, as jwt": nil, "has another audience": {"aud": "x"}, "the token has another issuer": {"iss": "https://x.test"}, "has another subject": {"sub": "x"},
 	} {
 		out, told, code := command(t, issuer.Sign(t, "one", apptest.IssuerClaims(change))+"\n", "tokens", "inspect", "--config", b.File)
 		if code != 0 || !strings.Contains(out, want) || !strings.Contains(out, "its signature was not checked") {

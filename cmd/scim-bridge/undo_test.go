@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestWhatTheGuideToUndoingSays about changes that a client made, and about a mapping:
-// docs/guides/undo.md.
+// TestWhatTheGuideToUndoingSays: what docs/guides/undo.md says about changes that a client made, and
+// about a mapping, is true.
 func TestWhatTheGuideToUndoingSays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -67,7 +67,7 @@ func TestWhatTheGuideToUndoingSays(t *testing.T) {
 
 			b.Must(t, http.MethodDelete, "/Users/"+id, "")
 			if again := b.Create(t, "/Users", jane); again == id {
-				t.Error("a user who was deleted came back under the id of before")
+				t.Error("a user who was deleted came back under the old id")
 			}
 		})
 	}

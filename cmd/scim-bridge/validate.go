@@ -17,7 +17,7 @@ func newValidate() *cobra.Command {
 		Use: "validate", Short: "Check a mapping file and print every problem", Args: cobra.NoArgs,
 		Long: `Check a mapping file and print every problem with its line, column and remedy. The exit code
 is 3 when the file has problems. The command also prints the roles (managedRoles) that the
-mapping takes from users and groups because no rule grants them. It needs no Keycloak.`,
+mapping revokes from users and groups because no rule grants them. It needs no Keycloak.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return validate(cmd, file, o) },
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "mapping.yaml", "the mapping `file`")

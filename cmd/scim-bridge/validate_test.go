@@ -136,7 +136,7 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 	}{
 		"no parent beside one":  {text(users, below("/scim/b")), []string{":8: realms.acme.tenants[0]: has no groups.parent, so it would reach the groups of realms.acme.tenants[1], which are below /scim/b"}},
 		"one beside no parent":  {text(below("/scim/b"), users), []string{":9: realms.acme.tenants[1]: has no groups.parent"}},
-		"no parents":            {text(users, users), []string{":9: realms.acme.tenants[1]: has its groups at the top level of the realm, as realms.acme.tenants[0] has. Name a group in groups.parent of the mapping of each"}},
+		"no parents":            {text(users, users), []string{":9: realms.acme.tenants[1]: has its groups at the top level of the realm, as realms.acme.tenants[0] has. In the mapping of each of the two tenants, name a group in groups.parent"}},
 		"the same":              {text(below("/scim"), below("/scim")), []string{":9: realms.acme.tenants[1]: has its groups below /scim, as realms.acme.tenants[0] has"}},
 		"the same by its id":    {text(below("id:7"), below("id:7")), []string{":9: realms.acme.tenants[1]: has its groups below id:7, as"}},
 		"above":                 {text(below("/scim"), below("/scim/b")), []string{":9: realms.acme.tenants[1]: has its groups below /scim/b, which is among the groups of realms.acme.tenants[0], below /scim"}},
@@ -165,8 +165,8 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 	}
 }
 
-// TestWhatAMappingWouldTakeIsSaid by validate, by doctor, and in the log at the start.
-func TestWhatAMappingWouldTakeIsSaid(t *testing.T) {
+// TestRolesThatAMappingWouldRevokeAreReported by validate, by doctor, and in the log at the start.
+func TestRolesThatAMappingWouldRevokeAreReported(t *testing.T) {
 	t.Parallel()
 	const file = `version: 1
 managedRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]

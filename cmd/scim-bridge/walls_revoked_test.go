@@ -84,7 +84,7 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 }
 
 // TestSecurity_44_ARevocationIsBounded: the bridge forgets revocations of expired tokens and keeps
-// the others. A revocation without room is refused with a remedy, and the token stays valid.
+// the others. A revocation beyond the limit is refused with a remedy, and the token stays valid.
 func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

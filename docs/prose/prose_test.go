@@ -94,8 +94,8 @@ func TestABadSentenceIsFound(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoProseIsNotRead: code, generated files, strings of tests and names.
-func TestWhatIsNoProseIsNotRead(t *testing.T) {
+// TestTextsThatAreNotProseAreNotRead: code, generated files, strings of tests and names.
+func TestTextsThatAreNotProseAreNotRead(t *testing.T) {
 	t.Parallel()
 	found, err := Check(fstest.MapFS{
 		"a.md":          {Data: []byte("```\nwho is none of those alone\n```\n\nThe key `alone` is there.\n")},

@@ -35,7 +35,7 @@ func readGroup(c *call) (reply, error) {
 	return found(c.showGroup(c.realm.groups[c.path("group")], true, true, nil))
 }
 
-// readGroupByPath takes a path with or without a slash at its start.
+// readGroupByPath accepts a path with or without a slash at its start.
 func readGroupByPath(c *call) (reply, error) {
 	if g := c.realm.groupAt("", strings.Split(c.path("path"), "/")); g != nil {
 		return found(c.showGroup(g, true, true, nil))
@@ -44,7 +44,7 @@ func readGroupByPath(c *call) (reply, error) {
 }
 
 // groupAt follows a path as Keycloak does, and returns nil when it leads nowhere. A name may contain slashes; Keycloak
-// takes the shortest name that a group has, even if the rest of the path then fails.
+// uses the shortest name that a group has, even if the rest of the path then fails.
 func (r *realm) groupAt(parent string, names []string) *group {
 	for i := range names {
 		for _, g := range r.children(parent) {
@@ -118,7 +118,7 @@ func named(g *group, search string, exact bool) bool {
 	return like("%"+escapeLike(strings.ToLower(search))+"%", strings.ToLower(g.name))
 }
 
-// hasAll compares attributes with regard to case. A pair without a name matches every group.
+// hasAll compares attributes, also their case. A pair without a name matches every group.
 func (g *group) hasAll(pairs map[string]string) bool {
 	for name, value := range pairs {
 		if name != "" && !slices.ContainsFunc(g.attributes[name], func(v *string) bool { return v != nil && *v == value }) {

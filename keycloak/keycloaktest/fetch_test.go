@@ -86,7 +86,7 @@ func TestUnpackOfABadArchiveLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestFetchRefusesWhatIsNoVersion(t *testing.T) {
+func TestFetchRefusesATextThatIsNotAVersion(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"", "../../x", "26.7.4;x", "latest"} {
 		if _, err := fetch(t.Context(), version, "dev-mem"); err == nil {

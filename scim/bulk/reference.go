@@ -65,8 +65,9 @@ func walk(name string, value any, yield func(name, text string) bool) bool {
 	return true
 }
 
-// resolve replaces references by ids. It leaves out a value that refers to a bulkId of later: an element of an array,
-// or else the whole attribute. rest are the PATCH operations that add these values.
+// resolve replaces references by ids. It leaves out a value that refers to a resource of a later operation (later are
+// the bulkIds of these operations). The value is an element of an array, or else the whole attribute. rest are the PATCH
+// operations that add these values.
 func (op Operation) resolve(ids map[string]string, later map[string]bool) (resolved Operation, rest []any) {
 	if id, ok := strings.CutPrefix(op.ID, prefix); ok {
 		op.ID = ids[id]

@@ -114,7 +114,7 @@ func (op *Operation) decode(object map[string]any) (err error) {
 		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a %s needs \"data\", an object", op.Method)
 	}
 	if op.Version != "" && op.Method == http.MethodPost {
-		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST takes no version, because it creates the resource; leave the version out")
+		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST must have no version, because it creates the resource; leave the version out")
 	}
 	return nil
 }

@@ -92,8 +92,8 @@ func TestARequestIsRepeatedWhileItsFailureMayPass(t *testing.T) {
 	}
 }
 
-// TestNothingIsTriedWhenTheTimeIsOver, and that is no success.
-func TestNothingIsTriedWhenTheTimeIsOver(t *testing.T) {
+// TestNothingIsTriedAfterTheTimeEnded: the client makes no call, and the result is an error.
+func TestNothingIsTriedAfterTheTimeEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -8,7 +8,7 @@
 // anything, and resolves and type-checks everything against the schemas while it parses. A differential test compares
 // it with scim2/filter-parser.
 //
-// It also takes what clients send beyond the RFC: any number of terms in […], and a sub-attribute after […] (Entra:
-// emails[type eq "work"].value eq "x"). It takes a complex attribute in place of its value (emails eq "x", manager eq
+// It also accepts what clients send beyond the RFC: any number of terms in […], and a sub-attribute after […] (Entra:
+// emails[type eq "work"].value eq "x"). It accepts a complex attribute in place of its value (emails eq "x", manager eq
 // "x"), and booleans as text.
 package filter

@@ -221,7 +221,7 @@ func takesFilter(a *scim.Attribute) bool { return a.MultiValued || a.Open }
 // valuePath reads […] and a sub-attribute after it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
 	if p.outer != nil || path.Sub != "" || path.Attr != nil && !takesFilter(path.Attr) {
-		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s takes no filter in brackets, because it is not multi-valued; leave the brackets out", path)
+		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s cannot have a filter in brackets, because it is not multi-valued; leave the brackets out", path)
 	}
 	inner, err := p.brackets(path)
 	if err != nil {

@@ -49,7 +49,7 @@ func ParsePathHeld(text string, rt *scim.ResourceType, h scim.Held) (Path, error
 		attr.Attr = scim.OpenAttribute(attr.Name, "")
 	}
 	if attr.Attr == nil || !takesFilter(attr.Attr) || attr.Sub != "" {
-		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s takes no filter in brackets, because it is not multi-valued; leave the brackets out", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s cannot have a filter in brackets, because it is not multi-valued; leave the brackets out", attr)
 	}
 	return parseFiltered(attr, text[open:], rt)
 }

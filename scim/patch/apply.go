@@ -161,7 +161,7 @@ func (w *work) extension(op Operation, p scim.AttrPath) error {
 	}
 	object, ok := op.Value.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes an object of attributes", p.URN)
+		return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s must be an object of attributes", p.URN)
 	}
 	for _, name := range scim.SortedNames(object) {
 		if strings.EqualFold(name, scim.AttrSchemas) && scim.IsListOfSchemas(object[name]) {

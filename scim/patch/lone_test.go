@@ -12,7 +12,7 @@ import (
 )
 
 // TestAValueWithoutATypeIsTheOneThatIsMeant: a path for the work or the primary value finds no such value. It then
-// takes the one value without a type. This is Entra's only way to an address, a phone number or a postal address.
+// means the only value without a type. This is Entra's only way to an address, a phone number or a postal address.
 func TestAValueWithoutATypeIsTheOneThatIsMeant(t *testing.T) {
 	t.Parallel()
 	const work, primary = `"path":"emails[type eq \"work\"].value"`, `"path":"emails[primary eq true].value"`
@@ -66,8 +66,8 @@ func TestAValueWithoutATypeIsTheOneThatIsMeant(t *testing.T) {
 	}
 }
 
-// TestWhichOfTwoAddressesIsMeantIsNotGuessed: another address would be shown as asked for, and Keycloak's would stay.
-func TestWhichOfTwoAddressesIsMeantIsNotGuessed(t *testing.T) {
+// TestAPathThatCouldMeanTwoAddressesIsRefused: with a guess, the wrong address could change.
+func TestAPathThatCouldMeanTwoAddressesIsRefused(t *testing.T) {
 	t.Parallel()
 	two, one := `"emails":[{"value":"a"},{"value":"b"}]`, `"emails":[{"value":"a"}]`
 	for name, c := range map[string]struct {

@@ -16,8 +16,8 @@ type Members struct {
 	Add     []string
 	Remove  []string
 
-	// Matching are filters in […] on what a group shows of its members. Present members that match a filter are removed
-	// too, unless Add has them. With Replace the list is empty.
+	// Matching are the filters of paths such as members[display eq "Jane"]. A present member that matches a filter is
+	// removed too, unless Add has the member. With Replace the list is empty.
 	Matching []filter.Expr
 }
 
@@ -145,9 +145,9 @@ func (m *memberDelta) removeListed(op Operation) error {
 	return err
 }
 
-// applyFiltered takes members[value eq "a" or value eq "b"]. ConnId also sends a value, which repeats the same ids. A
-// remove may also select by what a group shows of its members, as members[display eq "a"]; these members must be looked
-// up.
+// applyFiltered applies an operation with a path such as members[value eq "a" or value eq "b"]. ConnId also sends a
+// value, which repeats the same ids. A remove can also select members by display or type, as members[display eq "a"];
+// these members must be looked up.
 func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 	ids, ok := selectedIDs(e, nil)
 	switch {

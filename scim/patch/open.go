@@ -14,7 +14,7 @@ func (w *work) parse(text string, value any) (filter.Path, error) {
 	return filter.ParsePathHeld(text, w.rt, scim.Held{Spelled: w.spelled, Object: isObject})
 }
 
-// parseMember is parse for a member of a value without a path. It also takes the names that a POST has.
+// parseMember is parse for a member of a value without a path. It also accepts the names that a POST has.
 func (w *work) parseMember(name string, value any) (filter.Path, error) {
 	_, isObject := value.(map[string]any)
 	return filter.ParsePathHeld(name, w.rt, scim.Held{Spelled: w.spelled, Object: isObject, Extension: func(p scim.AttrPath) bool {

@@ -90,7 +90,7 @@ func decodeOne(p scim.Profile, element any) (Operation, *scim.Error) {
 		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "%s needs a \"path\"", op.Op)
 	}
 	if op.Op == Remove && op.HasValue && !p.Takes(scim.RemoveListed) {
-		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "remove takes no \"value\"; select what to remove by a filter in the path")
+		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "remove must have no \"value\"; select what to remove by a filter in the path")
 	}
 	return op, nil
 }

@@ -46,7 +46,7 @@ func (t target) apply(op Operation) error {
 		return t.applyMulti(op)
 	}
 	if t.path.Filter != nil {
-		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has a single value, so its path takes no filter", t.attr.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has a single value, so its path cannot have a filter", t.attr.Name)
 	}
 	if t.sub() != "" {
 		return t.applySub(op)
@@ -137,7 +137,7 @@ func (t target) merge(current map[string]any, a *scim.Attribute, object map[stri
 	return nil
 }
 
-// putOpaque stores an attribute that no schema knows, when the profile takes such attributes.
+// putOpaque stores an attribute that no schema knows, when the profile accepts such attributes.
 func (t target) putOpaque(object map[string]any, names folded, name string, value any) error {
 	if !t.profile.Takes(scim.UnknownAttributes) {
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute of that name; GET /Schemas lists them", t.attr.Name)

@@ -73,9 +73,9 @@ func TestEveryAssertionHoldsAndFails(t *testing.T) {
 	}
 }
 
-// TestRunTellsWhatIsNoServiceProvider distinguishes a server that is not a service provider from a service provider
+// TestRunReportsAServerWithoutSCIM distinguishes a server that is not a service provider from a service provider
 // that fails checks.
-func TestRunTellsWhatIsNoServiceProvider(t *testing.T) {
+func TestRunReportsAServerWithoutSCIM(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{
 		"no JSON":       func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },

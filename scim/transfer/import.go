@@ -105,7 +105,7 @@ func (i *Importer) check(file File) error {
 // idLine is the id of a row in lines.
 func idLine(r row) string { return "id " + r.id() }
 
-// reasonOf is the reason of an error, without the words for HTTP.
+// reasonOf is the reason of an error, without the status of the HTTP answer.
 func reasonOf(err error) string {
 	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e.Detail

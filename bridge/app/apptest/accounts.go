@@ -173,7 +173,7 @@ func (Vault) Protect(c *config.Config, realm string, users []string, groups ...c
 	c.Realms[realm] = r
 }
 
-// Reviving edits a tenant so that a user who is created again gets the old account (rehire: revive).
+// Reviving edits a tenant so that it rehires: a user who is created again gets the old account (rehire: revive).
 func Reviving(t *config.Tenant) {
 	t.ExternalID, t.Rehire = config.ExternalIDUnique, config.RehireRevive
 }

@@ -20,7 +20,7 @@ func NewCallBridge(t *testing.T) CallBridge {
 	return CallBridge{Bridge: NewBridgeOn(t, fake.Server(), nil), Fake: fake}
 }
 
-// Calls returns the calls of Keycloak that work makes, sorted and without requests for tokens.
+// Calls returns the calls to Keycloak that work makes, sorted and without requests for tokens.
 func (b CallBridge) Calls(work func()) []string {
 	b.Fake.ResetCalls()
 	work()

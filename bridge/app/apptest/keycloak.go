@@ -20,7 +20,7 @@ func AdminPut(t *testing.T, server keycloaktest.Server, path, body string) {
 	AdminSend(t, server, http.MethodPut, path, body)
 }
 
-// AdminSend sends a call of Keycloak's Admin API that has to succeed.
+// AdminSend makes a call of Keycloak's Admin API that has to succeed.
 func AdminSend(t *testing.T, server keycloaktest.Server, method, path, body string) {
 	t.Helper()
 	AdminCall(t, server, method, path, body)

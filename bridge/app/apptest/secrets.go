@@ -151,7 +151,7 @@ func recordingLog() *zap.Logger {
 }
 
 // NewTestApp makes a bridge with limits that no test reaches. Main checks what it writes. Its indexes are always too
-// old, so every query sees the changes of others and makes the same calls.
+// old, so every query sees changes by other programs and people and makes the same calls.
 func NewTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	return newTestAppOf(t, c, nil, logs...)
@@ -237,7 +237,7 @@ func (b Bridge) PassFrom(later, step time.Duration) {
 	c.time, c.step = time.Now().Add(later), step
 }
 
-// unlimited gives tenants limits that no test reaches, when they have the defaults or no limits.
+// unlimited raises the limits of tenants so far that no test reaches them. A tenant with limits of its own keeps them.
 func unlimited(c *config.Config) {
 	c.Keycloak.BreakerDelay = config.Duration(time.Millisecond) // after the end of an outage, a test continues at once
 	if c.Server.FailuresPerMinute == config.Default().Server.FailuresPerMinute {

@@ -14,8 +14,8 @@ const all = -1
 // element of an attribute, it decides about that element.
 type matcher func(row uint32, element int) bool
 
-// compile turns a filter into a matcher. within is the attribute whose […] contains the filter, or
-// nil.
+// compile turns a filter into a matcher. For a filter in the brackets of a value path, within is the
+// attribute before the brackets; otherwise it is nil.
 func (t *Table) compile(e filter.Expr, within *scim.AttrPath) matcher {
 	switch e := e.(type) {
 	case *filter.And:

@@ -478,7 +478,7 @@ public final class Operations {
       sdk.replace("Groups", got, false);
       members(id(got), john);
     });
-    operation("groups", "a member that nobody is: 400", () -> {
+    operation("groups", "a member that does not exist: 400", () -> {
       String id = id(sdk.create("Groups", group("unknown")));
       refused(400, null, () -> sdk.patch("Groups", id, null, new Change("add", "members", value("[{'value':'00000000-0000-4000-8000-000000000000'}]"))));
       members(id);
@@ -502,7 +502,7 @@ public final class Operations {
       equal("title", sdk.replace("Users", got.put("title", "Matched"), true).path("title"), "Matched");
       kept(suite.user(id(got)), "Matched");
     });
-    operation("versions", "PUT with an If-Match of before: 412", () -> {
+    operation("versions", "PUT with an old version in If-Match: 412", () -> {
       ObjectNode got = (ObjectNode) sdk.get("Users", id(sdk.create("Users", full("stale"))), Read.ALL);
       sdk.patch("Users", id(got), null, new Change("replace", "title", value("'Between'")));
       refused(412, null, () -> sdk.replace("Users", got.put("title", "Late"), true));
@@ -515,7 +515,7 @@ public final class Operations {
       refused(412, null, () -> sdk.patch("Users", id(made), version, new Change("replace", "title", value("'Second'"))));
       kept(suite.user(id(made)), "First");
     });
-    operation("versions", "DELETE with an If-Match of before: 412", () -> {
+    operation("versions", "DELETE with an old version in If-Match: 412", () -> {
       JsonNode made = sdk.create("Users", full("kept"));
       sdk.patch("Users", id(made), null, new Change("replace", "title", value("'Changed'")));
       refused(412, null, () -> sdk.delete("Users", id(made), made.at("/meta/version").asText()));
