@@ -243,7 +243,7 @@ func details(s Step) string {
 	return ""
 }
 
-// attributes are the names of attributes.
+// attributes returns the names of the attributes that a step writes, in brackets.
 func attributes[V any](values map[string]V) string {
 	return "attributes=[" + strings.Join(scim.SortedNames(values), " ") + "]"
 }

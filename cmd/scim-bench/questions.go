@@ -33,7 +33,7 @@ type question struct {
 	want int // the expected count; -1 when the count does not matter
 	of   [sides]asker
 	// stir makes this many changes: burstSize before the first time that the question is asked, and
-	// one before each time. It is nil for a realm without changes.
+	// one before each time. A question to a realm without changes has no stir.
 	stir func(ctx context.Context, r *realm, n int) error
 }
 

@@ -159,8 +159,8 @@ func (f *Federation) send(method, target string, body io.Reader, authorization, 
 	return res.Header, data, err
 }
 
-// WriteFields switches Read Only off in the mappers of an account's fields. They have it when they were made for a
-// provider that was not WRITABLE.
+// WriteFields switches Read Only off in the mappers of an account's fields. Mappers
+// that Keycloak made for a provider that was not WRITABLE are read-only.
 func (f *Federation) WriteFields() {
 	f.tb.Helper()
 	_, data := f.call(http.MethodGet, "/components?parent="+f.ID+"&type="+mapperType, nil)
