@@ -75,7 +75,7 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	role := c.Realm.KnownRole(t, apptest.ManagementRole("view-users"))
 	c.Realm.Grant(t, apptest.UserID(t, admin), role)
 	c.Realm.Check(t)
-	refused("account-protected", 403, "in Keycloak", request{c.Realm, http.MethodPatch, "/Users/" + admin, apptest.PatchBody(off)}, func() {
+	refused("account-protected", 403, "ask an administrator of Keycloak to change them", request{c.Realm, http.MethodPatch, "/Users/" + admin, apptest.PatchBody(off)}, func() {
 		if err := c.Realm.Admin.RevokeRoles(t.Context(), apptest.UserID(t, admin), []keycloak.Role{role}); err != nil {
 			t.Fatal(err)
 		}
