@@ -40,10 +40,9 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	fact := factOf(r, *ch)
 	r.plan, r.change = ch.plan, &fact
 	if r.DryRun {
-		fact.Steps = described(ch.plan)
 		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.rights)
 	}
-	intent, err := s.intend(ctx, &fact, ch.plan)
+	intent, err := s.intend(ctx, fact)
 	if err != nil {
 		return apply.Outcome{}, err
 	}

@@ -25,9 +25,10 @@ func factOf(r *request, ch planned) change.Change {
 		Actor: change.Actor{Kind: string(r.By.Actor.Kind), Name: r.By.Actor.Name, KeyID: r.By.Actor.KeyID}, Origin: r.Origin,
 		Tenant: t.Path, Realm: t.Realm, Organization: change.Organization{ID: t.Organization.ID.String(), Alias: t.Organization.Alias},
 		Op: ch.op, Resource: change.Resource{Type: r.rt.Name, ID: r.ID},
-		Before: r.before, After: ch.after.resource.Document,
+		Before: r.before, After: ch.after.resource.Document, Steps: make([]string, len(ch.plan)),
 	}
-	for _, step := range ch.plan {
+	for i, step := range ch.plan {
+		out.Steps[i] = plan.Describe(step)
 		if r.Endpoint != endpointGroups { // users join or leave a group
 			continue
 		}
@@ -45,25 +46,12 @@ func factOf(r *request, ch planned) change.Change {
 }
 
 // intend records a change before it is made.
-func (s *Service) intend(ctx context.Context, c *change.Change, p plan.Plan) (Intent, error) {
-	if s.options.Recorder == (Unrecorded{}) {
-		return Unrecorded{}, nil // nobody reads the texts
-	}
-	c.Steps = described(p)
-	intent, err := s.options.Recorder.Intend(ctx, *c)
+func (s *Service) intend(ctx context.Context, c change.Change) (Intent, error) {
+	intent, err := s.options.Recorder.Intend(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("record the change before it is made: %w", err)
 	}
 	return intent, nil
-}
-
-// described are the steps of a plan as texts.
-func described(p plan.Plan) []string {
-	out := make([]string, len(p))
-	for i, step := range p {
-		out[i] = plan.Describe(step)
-	}
-	return out
 }
 
 // settle records how the request's change ended.
@@ -75,7 +63,7 @@ func (s *Service) settle(ctx context.Context, r *request, intent Intent, out app
 	failed, begun := errors.AsType[*apply.Error](err)
 	switch {
 	case err == nil:
-		c.Done, c.Outcome = len(r.plan), change.Done
+		c.Done, c.Outcome = len(c.Steps), change.Done
 	case begun:
 		c.Done, c.Outcome, c.Reason = failed.Done, change.Failed, string(plan.KindOf(failed.Step))+": "+cmp.Or(string(keycloak.KindOf(err)), lostOf(err), errBrokeOff.Error())
 		if failed.Unbegun {
