@@ -42,14 +42,18 @@ func rooms() map[string][]string {
 		"scim/transfer":          {"scim", "scim/client", "scim/filter"},
 
 		// Pure packages and packages that everything may import.
-		"bridge/code":          {"scim"},                                                     // docs/adr/0010
-		"bridge/mapping":       {"bridge/code", "config", "scim", "scim/filter", "keycloak"}, // value paths: docs/adr/0002
-		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"},             // ids: docs/adr/0003
-		"bridge/change":        {"bridge/mapping", "config", "scim"},
-		"bridge/plan":          {"bridge/mapping", "scim", "keycloak"},
-		"bridge/auth":          {"bridge/tenant", "config"},
-		"bridge/auth/authtest": {},
-		"bridge/realm":         {"bridge/tenant", "bridge/mapping", "config", "keycloak"},
+		"bridge/code":            {"scim"},                                                     // docs/adr/0010
+		"bridge/mapping":         {"bridge/code", "config", "scim", "scim/filter", "keycloak"}, // value paths: docs/adr/0002
+		"bridge/tenant":          {"bridge/mapping", "config", "scim", "keycloak"},             // ids: docs/adr/0003
+		"bridge/change":          {"bridge/mapping", "config", "scim"},
+		"bridge/plan":            {"bridge/mapping", "scim", "keycloak"},
+		"bridge/store":           {"bridge/change", "bridge/tenant", "scim"},
+		"bridge/store/seal":      {},
+		"bridge/store/sqlstore":  {"bridge/store", "bridge/store/seal", "bridge/change", "bridge/tenant", "scim"},
+		"bridge/store/storetest": {"bridge/store", "bridge/change", "scim"},
+		"bridge/auth":            {"bridge/tenant", "config"},
+		"bridge/auth/authtest":   {},
+		"bridge/realm":           {"bridge/tenant", "bridge/mapping", "config", "keycloak"},
 
 		// The pipeline and its packages.
 		"bridge/guard":           everybodysRooms("bridge/plan"),
@@ -103,15 +107,18 @@ func libraries() map[string][]string {
 		"github.com/jedib0t/go-pretty":        {"cmd/scim-bridge", "cmd/scim-bench"},
 		"github.com/go-json-experiment/json":  {"scim", "keycloak", "bridge/directory"},
 		"github.com/bits-and-blooms/bitset":   {"bridge/directory/index"},
+		"github.com/google/uuid":              {"bridge/change"},
 		"github.com/spf13/pflag":              {"cmd/scim-bridge"},
 		"golang.org/x/mod":                    {"keycloak/keycloaktest"},
 		"golang.org/x/term":                   {"cmd/scim-bridge"},
 		"go.uber.org/zap":                     {"bridge", "bridge/admin", "bridge/app", "bridge/app/apptest", "bridge/auth", "bridge/observe", "bridge/realm", "bridge/server"},
 		"golang.org/x/sync":                   {everybodys},
-		"golang.org/x/text":                   {"scim", "scim/filter"},
+		"golang.org/x/text":                   {"bridge/store", "scim", "scim/filter"},
 		"github.com/a-h/templ":                {"bridge/console"},
 		"html/template":                       {}, // it makes the program a quarter larger
-		"database/sql":                        {},
+		"database/sql":                        {"bridge/store/sqlstore"},
+		"github.com/pressly/goose":            {"bridge/store/sqlstore"},
+		"modernc.org/sqlite":                  {"bridge/store/sqlstore"},
 		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "keycloak/keycloaktest", "scim/growth"}, // never part of the program
 	}
 }

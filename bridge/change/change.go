@@ -1,10 +1,18 @@
 package change
 
-import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+import (
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
 
 // Change describes one change of one resource, before or after it is made. It contains no password,
 // because no document has a password.
 type Change struct {
+	ID ID // "" for a dry run
+	// Begun is when the change was planned, just before it was recorded.
+	Begun time.Time
+
 	Actor  Actor
 	Origin Origin
 	// Tenant is the path of the tenant, Realm its realm, and Organization its organization, or
@@ -25,10 +33,16 @@ type Change struct {
 
 	// Steps are the calls to Keycloak, with the names of what they change and without values.
 	Steps []string
+	// Unseen are the parts of the change that nobody can read in Keycloak afterwards. After a crash
+	// their outcome is not known.
+	Unseen []Part
 	// Done is the least number of steps that were carried out and stay. After the reason
 	// "unavailable" one more step may have been carried out, because its answer did not arrive.
 	Done    int
 	Outcome Outcome
+	// Recovered says that the bridge ended before the change ended. What the change says about its
+	// end was read in Keycloak later.
+	Recovered bool
 	// Reason is why the change was refused or failed, without personal data; "" for a change that
 	// was made.
 	Reason string
@@ -74,7 +88,21 @@ const (
 	Joined      Op = "joined"      // an account or group that the tenant owns and that had left is its resource again
 	Left        Op = "left"        // it no longer belongs to the tenant, and stays in Keycloak
 	Adopted     Op = "adopted"     // an account or group without owner became the tenant's
+	Observed    Op = "observed"    // the bridge read what Keycloak has, after changes that ran at the same time
 )
+
+// Part is a part of a change.
+type Part string
+
+// The parts of a change that cannot be read afterwards.
+const (
+	Password Part = "password" // a new password of a user
+	Sessions Part = "sessions" // the end of a user's sessions
+)
+
+// EndsAccess reports whether a user who is changed like this can do less afterwards: the user can no
+// longer log in, or is no longer a user of the tenant.
+func (o Op) EndsAccess() bool { return o == Deactivated || o == Deleted || o == Left }
 
 // Outcome is how a change ended.
 type Outcome string

@@ -1,0 +1,7 @@
+// Package sqlstore keeps a store.Store in a SQLite database. It is the only package that knows SQL.
+package sqlstore
+
+import (
+	_ "github.com/pressly/goose/v3" // migrations
+	_ "modernc.org/sqlite"          // the driver
+)
