@@ -11,6 +11,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	Bridge   Bridge
 	Brake    Brake
 	Adopter  Adopter
+	Store    store.Store // nil when the configuration has no store
 }
 
 // Bridge is the running bridge.
