@@ -71,7 +71,8 @@ func (a *App) metricState() observe.State {
 			}
 			return out
 		},
-	}	if a.keeper != nil {
+	}
+	if a.keeper != nil {
 		out.Store = a.keeper.shows
 	}
 	return out

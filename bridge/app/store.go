@@ -37,6 +37,14 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	return service
 }
 
+// KeepStore is one round of the work on the store: it settles what a crash or an outage left open. Serve calls it every
+// few seconds. now decides what is due. Without a store there is nothing to do.
+func (a *App) KeepStore(ctx context.Context, now time.Time) {
+	if a.keeper != nil {
+		a.keeper.work(ctx, now)
+	}
+}
+
 // closeStore ends the work on the store, when no request runs any more.
 func (a *App) closeStore(ctx context.Context) {
 	if a.keeper != nil {
