@@ -22,6 +22,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -42,6 +43,7 @@ type App struct {
 	log      *zap.Logger
 	metrics  *observe.Metrics
 	activity *tenant.Activity
+	keeper   *keeper // nil without a store
 
 	transport *renewable // its connections to Keycloak
 	outbound  *renewable // its connections to other servers
@@ -63,6 +65,8 @@ type Options struct {
 	// File is the configuration as the file contains it. Set it when the bridge runs with other settings than the
 	// file; nil otherwise.
 	File *config.Config
+	// Store is where the bridge keeps its changes. App.Serve closes it.
+	Store store.Store
 }
 
 // New builds a bridge. It makes no call over the network; Serve and Watcher.Check do.
@@ -85,7 +89,7 @@ func New(c config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Service = bridge.New(realms, a.serviceOptions(tenants))
+	a.Service = a.newService(realms, tenants)
 	a.Watcher = &realm.Watcher{
 		Tenants: tenants, Realms: realms, Log: a.log, Observe: a.metrics.Fit, ObserveMapping: a.metrics.Mapping,
 		Forget: a.forget, Organizations: organizationsOf(c, a.log),
@@ -177,13 +181,13 @@ func adminHosts(a config.Admin) []string {
 	return out
 }
 
-func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
+func (a *App) serviceOptions(tenants *tenant.Registry, recorder bridge.Recorder) bridge.Options {
 	c := a.config
 	return bridge.Options{
 		Log:            a.log,
 		Tenants:        tenants,
 		Observer:       a.metrics,
-		Recorder:       audit{a.log},
+		Recorder:       recorder,
 		Locker:         &apply.Locks{},
 		Ledger:         &guard.MemoryLedger{},
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan},

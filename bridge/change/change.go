@@ -89,6 +89,7 @@ const (
 	Left        Op = "left"        // it no longer belongs to the tenant, and stays in Keycloak
 	Adopted     Op = "adopted"     // an account or group without owner became the tenant's
 	Observed    Op = "observed"    // the bridge read what Keycloak has, after changes that ran at the same time
+	Erased      Op = "erased"      // the store forgot a user; nothing changed in Keycloak
 )
 
 // Part is a part of a change.

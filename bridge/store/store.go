@@ -26,6 +26,12 @@ var (
 	ErrNotFound = errors.New("the journal has no such change")
 	// ErrNotOpen says that a change is settled that was not begun, or that is settled already.
 	ErrNotOpen = errors.New("the change is not open")
+	// ErrNobody says that a person has no identifier.
+	ErrNobody = errors.New("a person without an identifier cannot be forgotten: name an id, userName, address or externalId")
+	// ErrAmbiguous says that the identifiers of a person name several users.
+	ErrAmbiguous = errors.New("the identifiers name more than one user")
+	// ErrBusy says that a person cannot be forgotten while a change of the person is open.
+	ErrBusy = errors.New("a change of the person is open")
 )
 
 // Journal records changes. A change is open between Intend and Settle. A settled change is an Entry with a position;

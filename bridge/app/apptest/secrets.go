@@ -154,11 +154,11 @@ func recordingLog() *zap.Logger {
 // old, so every query sees changes by other programs and people and makes the same calls.
 func NewTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
-	return newTestAppOf(t, c, nil, logs...)
+	return newTestAppOf(t, c, app.Options{}, logs...)
 }
 
-// newTestAppOf is NewTestApp with a configuration that differs from its file.
-func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...zapcore.Core) *app.App {
+// newTestAppOf is NewTestApp with options, of which it sets the log, the version and the clock.
+func newTestAppOf(t *testing.T, c config.Config, o app.Options, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	for i, core := range logs {
 		logs[i] = observe.Bound(core)
@@ -166,7 +166,8 @@ func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...za
 	unlimited(&c)
 	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
 	clock := &testClock{time: time.Now(), step: time.Hour}
-	a, err := app.New(c, app.Options{Log: log, Version: "test", Now: clock.now, File: file})
+	o.Log, o.Version, o.Now = log, "test", clock.now
+	a, err := app.New(c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
