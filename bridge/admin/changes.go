@@ -69,7 +69,7 @@ type Organization struct {
 
 // Actor is the client or the operator that made a change.
 type Actor struct {
-	Kind  string `json:"kind"` // "client" or "operator"; "" when the bridge only read
+	Kind  string `json:"kind"` // "client" or "operator"; "system" or "" when it was the bridge
 	Name  string `json:"name"`
 	KeyID string `json:"keyID,omitempty"`
 }
@@ -130,7 +130,7 @@ type Filter struct {
 
 // Ops returns the operations that a Filter can select.
 func Ops() []string {
-	return []string{string(change.Created), string(change.Updated), string(change.Deactivated), string(change.Reactivated), string(change.Deleted), string(change.Joined), string(change.Left), string(change.Adopted), string(change.Observed)}
+	return []string{string(change.Created), string(change.Updated), string(change.Deactivated), string(change.Reactivated), string(change.Deleted), string(change.Joined), string(change.Left), string(change.Adopted), string(change.Observed), string(change.Erased)}
 }
 
 // Outcomes returns the outcomes that a Filter can select.

@@ -3,7 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -123,29 +123,28 @@ func (a *Admin) person(ctx context.Context, text string) (*store.Person, error) 
 	return new(store.AnyOf(text)), nil
 }
 
-// Forgotten says what was erased.
-type Forgotten struct {
-	Entries int `json:"entries"`
-	Users   int `json:"users"`
-}
-
 // Forget erases a person from the journal: names, addresses, values and memberships in every entry about the person.
 // The changes stay, without what they say about the person, and the journal still verifies. text identifies the person
-// as for History. When it names several users, every must be true to erase them all.
-func (a *Admin) Forget(ctx context.Context, text string, every bool) (Forgotten, error) {
-	found, q, err := a.find(ctx, text)
-	switch {
-	case err != nil:
-		return Forgotten{}, err
-	case found.Warning != "":
-		return Forgotten{}, fmt.Errorf("nothing was erased, because the newest changes would keep what they say about the person: %s; run the same command again when the store can write", found.Warning)
-	case len(found.Users) > 1 && !every:
-		return Forgotten{}, InputError{fmt.Sprintf("nothing was erased, because the text names %d users; give the id of one of them, or --every to erase them all", len(found.Users))}
+// as for History, and must name only one user. Forget returns the number of entries that it erased.
+func (a *Admin) Forget(ctx context.Context, text string) (int, error) {
+	warning, err := a.fresh(ctx)
+	if err != nil {
+		return 0, err
 	}
-	out := Forgotten{Users: len(found.Users)}
-	if out.Entries, err = a.o.Store.Forget(ctx, *q.Person); err != nil {
-		return out, err
+	if warning != "" {
+		return 0, errors.New("nothing was erased, because the newest changes may be about the person: " + warning + "; run the same command again when the store can write")
 	}
-	a.did("erased a person from the journal", zap.Int("entries", out.Entries), zap.Int("users", out.Users))
-	return out, nil
+	p, err := a.person(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.o.Store.Forget(ctx, *p)
+	if errors.Is(err, store.ErrAmbiguous) || errors.Is(err, store.ErrNobody) {
+		err = InputError{"nothing was erased: " + err.Error()}
+	}
+	if err != nil {
+		return n, err
+	}
+	a.did("erased a person from the journal", zap.Int("entries", n))
+	return n, nil
 }

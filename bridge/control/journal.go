@@ -18,11 +18,16 @@ const (
 	changePath  = "/change"  // GET id: the entry of a change
 	historyPath = "/history" // GET person: a list of the entries about a person
 	verifyPath  = "/verify"  // POST head, any number of times: check the journal
-	forgetPath  = "/forget"  // POST person, every: erase a person
+	forgetPath  = "/forget"  // POST person: erase a person
 	backupPath  = "/backup"  // POST file: write a backup
 	rekeyPath   = "/rekey"   // POST: seal with the newest key
 	storePath   = "/store"   // GET: the size of the store
 )
+
+// erased is the answer about a person who was forgotten.
+type erased struct {
+	Entries int `json:"entries"`
+}
 
 // warned is the answer about a backup.
 type warned struct {
@@ -56,11 +61,8 @@ func journal(mux *http.ServeMux, a *admin.Admin) {
 			return a.Verify(ctx, heads...)
 		},
 		"POST " + forgetPath: func(ctx context.Context, p *parameters) (any, error) {
-			every := p.bool("every")
-			if p.err != nil {
-				return nil, p.err
-			}
-			return a.Forget(ctx, p.values.Get("person"), every)
+			n, err := a.Forget(ctx, p.values.Get("person"))
+			return erased{n}, err
 		},
 		"POST " + backupPath: func(ctx context.Context, p *parameters) (any, error) {
 			warning, err := a.Backup(ctx, p.values.Get("file"))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 )
@@ -38,10 +37,11 @@ func (c Client) Verify(ctx context.Context, heads ...admin.Head) (out admin.Veri
 	return out, err
 }
 
-// Forget erases a person from the journal.
-func (c Client) Forget(ctx context.Context, text string, every bool) (out admin.Forgotten, err error) {
-	err = c.ask(ctx, http.MethodPost, forgetPath, url.Values{"person": {text}, "every": {strconv.FormatBool(every)}}, &out)
-	return out, err
+// Forget erases a person from the journal, and returns the number of entries that it erased.
+func (c Client) Forget(ctx context.Context, text string) (int, error) {
+	var out erased
+	err := c.ask(ctx, http.MethodPost, forgetPath, url.Values{"person": {text}}, &out)
+	return out.Entries, err
 }
 
 // Backup writes a copy of the store to a new file of the bridge's machine. The path begins at the root.

@@ -35,6 +35,9 @@ func codeOf(err error) codedError {
 	if none, is := errors.AsType[admin.NoTenantError](err); is {
 		return codedError{code: exitUsage, err: none}
 	}
+	if input, is := errors.AsType[admin.InputError](err); is {
+		return codedError{code: exitUsage, err: input}
+	}
 	if coded, is := errors.AsType[codedError](err); is {
 		return coded
 	}
