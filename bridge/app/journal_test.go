@@ -65,6 +65,12 @@ func (b *brokenStore) Settle(ctx context.Context, c change.Change) error {
 	return b.Store.Settle(ctx, c)
 }
 
+// Close closes nothing, so that a test can look into the store.
+func (b *brokenStore) Close() error {
+	b.closed = true
+	return nil
+}
+
 // breaks replaces calls of the store.
 func (b *brokenStore) breaks(intend, settle func(ctx context.Context, c change.Change) error) {
 	b.mu.Lock()
