@@ -29,7 +29,7 @@ func TestAChangeOfEveryKeyIsAppliedOrTold(t *testing.T) {
 	applied, told := 0, 0
 	for _, key := range leaves("", reflect.ValueOf(before), "") {
 		changed := cloned(before)
-		if !change(t, reflect.ValueOf(&changed).Elem(), key.path, b) {
+		if !alter(t, reflect.ValueOf(&changed).Elem(), key.path, b) {
 			continue
 		}
 		if written(t, changed) == written(t, before) {
@@ -157,8 +157,8 @@ func leaves(name string, v reflect.Value, restart string) (out []leaf) {
 	return out
 }
 
-// change changes a value. It reports false for a value that has no alternative.
-func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
+// alter changes a value. It reports false for a value that has no alternative.
+func alter(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 	t.Helper()
 	if len(path) == 0 {
 		return changeValue(t, v)
@@ -176,13 +176,13 @@ func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 			at.SetString(string(config.ScopeOwned))
 			return true
 		}
-		return change(t, at, path[1:], b)
+		return alter(t, at, path[1:], b)
 	case int:
-		return change(t, v.Index(step), path[1:], b)
+		return alter(t, v.Index(step), path[1:], b)
 	case string:
 		one := reflect.New(v.Type().Elem()).Elem()
 		one.Set(v.MapIndex(reflect.ValueOf(step)))
-		ok := change(t, one, path[1:], b)
+		ok := alter(t, one, path[1:], b)
 		v.SetMapIndex(reflect.ValueOf(step), one)
 		return ok
 	}

@@ -169,6 +169,9 @@ func (k *keeper) sweep(ctx context.Context, now time.Time) error {
 
 // recover settles open changes, oldest first. After a failure the later changes of the same resource wait too.
 func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Change) error {
+	if k.read == nil {
+		return nil
+	}
 	waits := map[[3]string]bool{}
 	for _, c := range open {
 		resource := [3]string{c.Realm, c.Resource.Type, c.Resource.ID}

@@ -31,3 +31,6 @@ func (*Chain) Commit(salt, content []byte) [sha256.Size]byte { return mac(salt, 
 func (c *Chain) Link(previous [sha256.Size]byte, public []byte, commit [sha256.Size]byte) [sha256.Size]byte {
 	return mac(c.secret[:], previous[:], public, commit[:])
 }
+
+// Secret is the secret of the chain, to be sealed again with another key.
+func (c *Chain) Secret() [ChainSize]byte { return c.secret }

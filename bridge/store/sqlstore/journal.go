@@ -12,6 +12,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -34,6 +35,9 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 		ctx: ctx, done: make(chan error, 1),
 		run: func(ctx context.Context, w *writer) error {
 			head = s.state.number
+			if now := s.keys.Load(); now.newest != k.newest { // the key is another one meanwhile
+				k, sealed = now, now.sealer().Seal(nil, intentPlace(id), content)
+			}
 			_, err := w.ExecContext(ctx, "INSERT INTO intent (id, head, generation, content) VALUES (?, ?, ?, ?)", id, head, k.newest, sealed)
 			return err
 		},
@@ -82,11 +86,43 @@ type settlement struct {
 	c       change.Change
 	id      []byte
 	head    int64 // of its intent
-	content []byte
-	intent  bool // whether there is an intent to end
+	intent  bool  // whether there is an intent to end
 	settled time.Time
-	// number is set by write.
-	number *int64
+
+	content []byte
+	list    []store.Identifier
+	sealed  sealed
+}
+
+// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer, which is alone.
+type sealed struct {
+	generation int64
+	content    []byte
+	hashes     [][seal.HashSize]byte // of the first subjects
+}
+
+// seal seals the settlement with a key.
+func (one *settlement) seal(k *keys) {
+	first := one.list[:min(len(one.list), maxSubjects)]
+	one.sealed = sealed{k.newest, k.sealer().Seal(nil, entryPlace(one.id), one.content), make([][seal.HashSize]byte, len(first))}
+	for i, identifier := range first {
+		one.sealed.hashes[i] = k.sealer().Hash(byte(identifier.Kind), identifier.Value)
+	}
+}
+
+// settlement prepares a change that is settled now. p is its private part.
+func (s *Store) settlement(c change.Change, p private) (settlement, error) {
+	id, err := idBytes(c.ID)
+	if err != nil {
+		return settlement{}, err
+	}
+	content, err := contentOf(p.object())
+	if err != nil {
+		return settlement{}, err
+	}
+	one := settlement{s: s, c: c, id: id, settled: s.o.Now(), content: content, list: store.IdentifiersOf(c)}
+	one.seal(s.keys.Load())
+	return one, nil
 }
 
 // Settle implements store.Journal.
@@ -94,25 +130,23 @@ func (s *Store) Settle(ctx context.Context, c change.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	id, err := idBytes(c.ID)
-	if err != nil {
-		return store.ErrNotOpen
+	if !s.isOpen(c.ID) {
+		return fmt.Errorf("%s cannot be settled: %w", c.ID, store.ErrNotOpen)
 	}
-	content, err := contentOf(privateOf(c).object())
+	one, err := s.settlement(c, privateOf(c))
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	one, is := s.open[c.ID]
+	begun, is := s.open[c.ID]
 	delete(s.open, c.ID)
 	s.mu.Unlock()
-	if !is {
-		return store.ErrNotOpen
+	if !is { // somebody else settled it meanwhile
+		return fmt.Errorf("%s cannot be settled: %w", c.ID, store.ErrNotOpen)
 	}
-	c.Begun = one.begun
-	err = s.w.settle(settlement{s: s, c: c, id: id, head: one.head, content: content, intent: true, settled: s.o.Now()})
-	if err != nil {
-		s.begin(c.ID, one)
+	one.c.Begun, one.head, one.intent = begun.begun, begun.head, true
+	if err := s.w.settle(one); err != nil {
+		s.begin(c.ID, begun)
 		return s.away(err)
 	}
 	return nil
@@ -121,38 +155,34 @@ func (s *Store) Settle(ctx context.Context, c change.Change) error {
 // write writes the entry of a settled change, and ends its intent.
 func (one settlement) write(ctx context.Context, w *writer) error {
 	s := one.s
-	if one.intent {
-		result, err := w.ExecContext(ctx, "DELETE FROM intent WHERE id = ?", one.id)
-		if err != nil {
+	if one.intent { // when somebody deleted the intent in the database, the entry is written all the same
+		if _, err := w.ExecContext(ctx, "DELETE FROM intent WHERE id = ?", one.id); err != nil {
 			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return err // somebody deleted the intent in the database: without it, the entry is written all the same
 		}
 	}
 	k := s.keys.Load()
-	commitment := commit(k.chain(s.state.number+1), one.content)
-	r := row{
-		number: s.state.number + 1, id: one.id, epoch: s.state.epoch, begun: micros(one.c.Begun), settled: micros(one.settled), public: publicOf(one.c), commitment: commitment[:], generation: k.newest,
-		content: k.sealer().Seal(nil, entryPlace(one.id), one.content),
+	if one.sealed.generation != k.newest { // the key is another one meanwhile
+		one.seal(k)
 	}
-	last := k.chain(r.number).Link(s.state.link, r.linked(), commitment)
+	number := s.state.number + 1
+	commitment := commit(k.chain(number), one.content)
+	r := row{
+		number: number, id: one.id, epoch: s.state.epoch, begun: micros(one.c.Begun), settled: micros(one.settled), public: publicOf(one.c), commitment: commitment[:], generation: k.newest, content: one.sealed.content,
+	}
+	last := k.chain(number).Link(s.state.link, r.linked(), commitment)
 	r.link = last[:]
 	if _, err := w.ExecContext(ctx, insertEntry, r.values()...); err != nil {
 		return err
 	}
-	if err := s.index(ctx, w, r.number, one.c); err != nil {
+	if err := index(ctx, w, number, one.sealed.hashes, len(one.list)); err != nil {
 		return err
 	}
 	if one.intent {
-		if err := s.overlaps(ctx, w, r.number, one); err != nil {
+		if err := s.overlaps(ctx, w, number, one); err != nil {
 			return err
 		}
 	}
-	s.state.number, s.state.link = r.number, last
-	if one.number != nil {
-		*one.number = r.number
-	}
+	s.state.number, s.state.link = number, last
 	return nil
 }
 
@@ -162,21 +192,28 @@ const insertEntry = "INSERT INTO entry (" + columns + ") VALUES (?, ?, ?, ?, ?, 
 // between the commits of other changes, so that these do not wait.
 const maxSubjects = 100
 
-// index writes what an entry is found by.
-func (s *Store) index(ctx context.Context, w *writer, number int64, c change.Change) error {
-	list := store.IdentifiersOf(c)
-	if err := s.subjects(ctx, w, number, list[:min(len(list), maxSubjects)]); err != nil || len(list) <= maxSubjects {
-		return err
+// index writes the first hashes of what an entry is found by; all is the number of its subjects.
+func index(ctx context.Context, w *writer, number int64, hashes [][seal.HashSize]byte, all int) error {
+	for i := range hashes {
+		if _, err := w.ExecContext(ctx, insertSubject, hashes[i][:], number); err != nil {
+			return err
+		}
 	}
-	_, err := w.ExecContext(ctx, "INSERT INTO unindexed (number, next) VALUES (?, ?)", number, maxSubjects)
+	if all <= len(hashes) {
+		return nil
+	}
+	_, err := w.ExecContext(ctx, "INSERT INTO unindexed (number, next) VALUES (?, ?)", number, len(hashes))
 	return err
 }
 
+const insertSubject = "INSERT OR IGNORE INTO subject (hash, number) VALUES (?, ?)"
+
+// subjects writes hashes of what an entry is found by.
 func (s *Store) subjects(ctx context.Context, w *writer, number int64, list []store.Identifier) error {
-	k := s.keys.Load()
+	sealer := s.keys.Load().sealer()
 	for _, one := range list {
-		hash := k.sealer().Hash(byte(one.Kind), one.Value)
-		if _, err := w.ExecContext(ctx, "INSERT OR IGNORE INTO subject (hash, number) VALUES (?, ?)", hash[:], number); err != nil {
+		hash := sealer.Hash(byte(one.Kind), one.Value)
+		if _, err := w.ExecContext(ctx, insertSubject, hash[:], number); err != nil {
 			return err
 		}
 	}
@@ -185,6 +222,20 @@ func (s *Store) subjects(ctx context.Context, w *writer, number int64, list []st
 
 // Flush implements store.Journal.
 func (s *Store) Flush(ctx context.Context) error {
+	if err := s.w.flush(ctx); err != nil {
+		return s.away(err)
+	}
+	var wait int
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM unindexed").Scan(&wait); err != nil || wait == 0 {
+		return s.away(err)
+	}
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	return s.flushLocked(ctx)
+}
+
+// flushLocked is Flush for who holds upkeep.
+func (s *Store) flushLocked(ctx context.Context) error {
 	if err := s.w.flush(ctx); err != nil {
 		return s.away(err)
 	}
@@ -399,15 +450,10 @@ func (s *Store) Observed(ctx context.Context, o store.Overlap, c change.Change) 
 	if err != nil {
 		return store.ErrNotFound
 	}
-	id, err := idBytes(c.ID)
+	one, err := s.settlement(c, privateOf(c))
 	if err != nil {
-		return fmt.Errorf("record a change: %q is not an id", c.ID)
+		return fmt.Errorf("record what was observed: %w", err)
 	}
-	content, err := contentOf(privateOf(c).object())
-	if err != nil {
-		return err
-	}
-	one := settlement{s: s, c: c, id: id, content: content, settled: s.o.Now()}
 	return s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		result, err := w.ExecContext(ctx, "DELETE FROM overlap WHERE number = (SELECT number FROM entry WHERE id = ?)", ended)
 		if err != nil {

@@ -94,19 +94,19 @@ func (s *Store) make(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	sealer := newest.Sealer()
-	if err := s.addChain(ctx, tx, sealer, 1, link{first: 1}); err != nil {
+	if _, err := s.addChain(ctx, tx, sealer, 1, link{first: 1}); err != nil {
 		return err
 	}
 	return s.writeHead(ctx, tx, sealer, 1, state{epoch: 1})
 }
 
 // addChain writes a new secret of the chain.
-func (s *Store) addChain(ctx context.Context, tx execer, sealer *seal.Sealer, generation int64, l link) error {
+func (s *Store) addChain(ctx context.Context, tx execer, sealer *seal.Sealer, generation int64, l link) (*seal.Chain, error) {
 	secret := seal.NewChain()
 	sealed := sealer.Seal(nil, chainPlace(l.first), secret[:])
 	signature := s.signChain(sealer, l.first, sealed, l.before)
 	_, err := tx.ExecContext(ctx, "INSERT INTO chain (first, generation, secret, link, signature) VALUES (?, ?, ?, ?, ?)", l.first, generation, sealed, l.before[:], signature[:])
-	return err
+	return seal.ChainOf(secret), err
 }
 
 func chainPlace(first int64) string { return fmt.Sprint("chain ", first) }

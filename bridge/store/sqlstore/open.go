@@ -47,6 +47,10 @@ type Store struct {
 	mu   sync.Mutex
 	open map[change.ID]intent // the changes that are begun and not settled
 
+	// upkeep is held by the one of Verify, Forget, Prune, Rekey and Flush that changes or compares what entries are
+	// found by.
+	upkeep sync.Mutex
+
 	closing sync.Once
 	closed  error
 }

@@ -63,28 +63,33 @@ func (s *Store) Entries(ctx context.Context, q store.Query) iter.Seq2[store.Entr
 			yield(store.Entry{}, s.away(err))
 			return
 		}
-		left := q.Limit
-		for after := q.After; ; {
-			n := pageRows
-			if q.Limit > 0 {
-				n = min(n, left)
-			}
-			page, err := s.page(ctx, where, q.Newest, after, n)
-			if err != nil {
-				yield(store.Entry{}, s.away(err))
+		s.pages(ctx, where, q, yield)
+	}
+}
+
+// pages yields the entries that conditions select, in the order and the number of a query.
+func (s *Store) pages(ctx context.Context, where conditions, q store.Query, yield func(store.Entry, error) bool) {
+	left := q.Limit
+	for after := q.After; ; {
+		n := pageRows
+		if q.Limit > 0 {
+			n = min(n, left)
+		}
+		page, err := s.page(ctx, where, q.Newest, after, n)
+		if err != nil {
+			yield(store.Entry{}, s.away(err))
+			return
+		}
+		for i := range page {
+			e, err := s.opened(&page[i])
+			if !yield(e, err) || err != nil {
 				return
 			}
-			for i := range page {
-				e, err := s.opened(&page[i])
-				if !yield(e, err) || err != nil {
-					return
-				}
-				after = page[i].number
-			}
-			left -= len(page)
-			if len(page) < n || q.Limit > 0 && left == 0 {
-				return
-			}
+			after = page[i].number
+		}
+		left -= len(page)
+		if len(page) < n || q.Limit > 0 && left == 0 {
+			return
 		}
 	}
 }

@@ -431,6 +431,53 @@ func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return statement, err
 }
 
+// rows reads rows of the table entry in the transaction of the batch.
+func (w *writer) rows(ctx context.Context, query string, args ...any) ([]row, error) {
+	rows, err := w.query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	var out []row
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(r.places()...); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// number reads a number in the transaction of the batch.
+func (w *writer) number(ctx context.Context, query string, args ...any) (out int64, err error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	err = statement.QueryRowContext(ctx, args...).Scan(&out)
+	return out, err
+}
+
+// text reads a text in the transaction of the batch; "" when there is no row.
+func (w *writer) text(ctx context.Context, query string, args ...any) (out string, err error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	err = statement.QueryRowContext(ctx, args...).Scan(&out)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return out, err
+}
+
+// checkpoint moves what the write-ahead log has into the database, and empties the log.
+func (w *writer) checkpoint(ctx context.Context) error {
+	var busy, log, moved int
+	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+}
+
 // query reads rows in the transaction of the batch.
 func (w *writer) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	statement, err := w.prepare(ctx, query)
