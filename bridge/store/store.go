@@ -13,6 +13,7 @@ import (
 // Store is the memory of a bridge. It is safe for concurrent use. Every method can return an error that wraps ErrAway.
 type Store interface {
 	Journal
+	Activities
 	Prover
 	Keeper
 	io.Closer
@@ -44,8 +45,8 @@ type Journal interface {
 	// still fail: the store tries again until the commit succeeds or the store is closed. A change whose settlement
 	// was lost is open after the next start. It returns ErrNotOpen for a change that is not open.
 	Settle(ctx context.Context, c change.Change) error
-	// Flush waits until every change that was settled before is an Entry that every Query finds. It returns an error
-	// while a settlement cannot be committed.
+	// Flush waits until every change that was settled before is an Entry that every Query finds, and until every row of
+	// Act before is written or dropped. It returns an error while something cannot be committed.
 	Flush(ctx context.Context) error
 
 	// Open returns the open changes in the order in which they began. Documents are as they were intended.
@@ -122,10 +123,12 @@ type BrokenError struct {
 
 // Keeper does the work of the store's operator.
 type Keeper interface {
-	// Forget erases a person: everything that is sealed or searchable in each entry about the person. The journal
-	// still verifies. It returns the number of entries that it erased.
+	// Forget erases a person: everything that is sealed or searchable in each entry about the person, and in each row
+	// of a request that names the person. The journal still verifies. It returns the number of entries and rows that it
+	// erased.
 	Forget(ctx context.Context, p Person) (int, error)
-	// Prune removes the oldest entries, in small steps between the commits of changes. It returns their number.
+	// Prune removes the oldest entries and the oldest rows of requests, in small steps between the commits of changes.
+	// It returns their number.
 	Prune(ctx context.Context, r Retention) (int64, error)
 	// Rekey seals everything that is sealed with an older key again, with the newest key. Afterwards the older keys
 	// are not needed.
@@ -136,10 +139,13 @@ type Keeper interface {
 	Stats(ctx context.Context) (Stats, error)
 }
 
-// Retention says which entries are kept.
+// Retention says which entries and rows are kept.
 type Retention struct {
 	Changes  time.Duration // how long an entry is kept after its settlement; 0 for always
-	MaxBytes int64         // how large the store may be; 0 for any size
+	Activity time.Duration // how long the row of a request and the counts are kept; 0 for always
+	// MaxBytes is how large the store may be; 0 for any size. Rows of requests get a quarter of it. What they use beyond
+	// is removed before the first entry.
+	MaxBytes int64
 }
 
 // Stats is the size of a store.
@@ -149,4 +155,7 @@ type Stats struct {
 	Open    int64         `json:"open"` // changes that are not settled
 	Oldest  time.Duration `json:"-"`    // the age of the oldest open change; 0 when no change is open
 	Waiting int64         `json:"-"`    // settled changes that wait for a commit
+
+	Activities int64 `json:"activities"` // rows of requests
+	Dropped    int64 `json:"dropped"`    // rows of requests that could not be written, since the start
 }

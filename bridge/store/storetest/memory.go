@@ -37,6 +37,8 @@ type Memory struct {
 	pruned   int64
 	last     link // of the newest entry that was pruned
 	overlaps []store.Overlap
+
+	requests requests
 }
 
 type link [store.LinkSize]byte
@@ -64,7 +66,14 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, requests: newRequests()}
+}
+
+// Share sets what the rows of one tenant may use.
+func (m *Memory) Share(s store.Share) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.requests.share = s
 }
 
 // Fail makes every method return an error that wraps store.ErrAway and err, until Fail(nil).
