@@ -56,8 +56,9 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		count += n
 	}
-	if count == 0 {
-		return 0, nil
+	requests, err := s.forgetActivity(ctx, p.Identifiers(), who)
+	if count += requests; err != nil || count == 0 {
+		return count, err
 	}
 	// The write-ahead log still has the former pages.
 	return count, s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })

@@ -25,9 +25,12 @@ type writer struct {
 
 	mu      sync.Mutex
 	waiting []settlement // settled changes that wait for a commit, oldest first
-	flushed []chan error // who waits until waiting is empty
+	flushed []flusher    // who waits until all that waited before is written
 	broken  error        // why the last commit failed; nil after a commit
 
+	queue *queue // the rows of requests that wait for a commit
+
+	closing bool  // only the goroutine uses it
 	commits int64 // for tests; only the goroutine changes it while the store is open
 }
 
@@ -41,6 +44,12 @@ type job struct {
 	// alone says that run is executed outside a transaction.
 	alone bool
 	done  chan error
+}
+
+// flusher waits until every settlement is written, and until the first rows of the queue wait no more.
+type flusher struct {
+	done  chan error
+	first int64
 }
 
 // Bounds of a batch and of what waits.
@@ -59,6 +68,7 @@ var errClosed = errors.New("the store is closed")
 func newWriter(s *Store, db *sql.DB) *writer {
 	return &writer{
 		s: s, db: db, statements: map[string]*sql.Stmt{}, jobs: make(chan *job, maxBatch), kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		queue: newQueue(),
 	}
 }
 
@@ -148,15 +158,16 @@ func (w *writer) wake() {
 	}
 }
 
-// flush waits until every settlement that waits now is committed. It fails when a commit fails.
+// flush waits until every settlement and every row that waits now is committed. It fails when a commit fails.
 func (w *writer) flush(ctx context.Context) error {
+	_, first := w.queue.waits()
 	w.mu.Lock()
-	if len(w.waiting) == 0 {
+	if len(w.waiting) == 0 && w.queue.done(first) {
 		w.mu.Unlock()
 		return nil
 	}
 	done := make(chan error, 1)
-	w.flushed = append(w.flushed, done)
+	w.flushed = append(w.flushed, flusher{done, first})
 	w.mu.Unlock()
 	w.wake()
 	select {
@@ -176,8 +187,9 @@ func (w *writer) flush(ctx context.Context) error {
 
 func (w *writer) loop() {
 	defer close(w.done)
-	timer := time.NewTimer(time.Hour)
+	timer, late := time.NewTimer(time.Hour), time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer late.Stop()
 	for {
 		select {
 		case j := <-w.jobs:
@@ -186,14 +198,32 @@ func (w *writer) loop() {
 			w.company(timer)
 		case <-timer.C: // after a commit that failed
 			w.batch(nil)
+		case <-w.queue.wake: // the rows of requests wait for a commit of something else
+		case <-late.C: // there was none
+			w.batch(nil)
 		case <-w.quit:
 			w.end()
 			return
 		}
-		if w.failing() {
+		more, broken, urgent := w.more()
+		switch {
+		case more && broken:
 			timer.Reset(again)
+		case more:
+			w.wake()
+		}
+		if wait, waits := w.queue.wait(time.Now(), urgent); waits {
+			late.Reset(wait)
 		}
 	}
+}
+
+// more reports whether something waits that a batch did not write, whether that is because a commit failed, and whether
+// somebody waits for it.
+func (w *writer) more() (more, broken, urgent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting) > 0, w.broken != nil, len(w.flushed) > 0
 }
 
 // company lets settlements wait for a job, unless somebody waits for them.
@@ -230,7 +260,12 @@ func (w *writer) company(timer *time.Timer) {
 
 // end writes what waits, and answers everybody else.
 func (w *writer) end() {
-	w.batch(nil)
+	w.queue.close()
+	for before := w.left() + 1; before > w.left(); {
+		before = w.left()
+		w.closing = true
+		w.batch(nil)
+	}
 	for {
 		select {
 		case j := <-w.jobs:
@@ -240,13 +275,15 @@ func (w *writer) end() {
 		}
 		break
 	}
-	w.answer(errClosed)
+	w.release(errClosed)
 }
 
-func (w *writer) failing() bool {
+// left is how much waits.
+func (w *writer) left() int {
+	n, _ := w.queue.waits()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.waiting) > 0
+	return n + len(w.waiting)
 }
 
 // batch writes one job, the jobs and settlements that wait, and commits them together.
@@ -285,7 +322,7 @@ func (w *writer) batch(first *job) {
 // commit writes jobs and settlements. When a part of the batch fails, each part is written by itself, so that only the
 // part fails.
 func (w *writer) commit(jobs []*job, settled []settlement) {
-	all := make([]part, 0, len(jobs)+len(settled))
+	all := make([]part, 0, len(jobs)+len(settled)+1)
 	for _, one := range settled {
 		all = append(all, part{run: one.write})
 	}
@@ -296,6 +333,9 @@ func (w *writer) commit(jobs []*job, settled []settlement) {
 		}
 		all = append(all, part{run: j.run, committed: j.committed, done: j.done})
 	}
+	if noting := w.noting(w.closing); noting != nil { // the last part, see each
+		all = append(all, part{run: noting.write, noting: noting})
+	}
 	if len(all) == 0 {
 		return
 	}
@@ -304,14 +344,14 @@ func (w *writer) commit(jobs []*job, settled []settlement) {
 	case err == nil:
 		w.settled(len(settled), nil)
 		for _, p := range all {
-			p.answer(nil)
+			p.answer(w, nil, true)
 		}
 	case failed && len(all) > 1:
 		w.each(all, len(settled))
 	default:
 		w.settled(0, err)
 		for _, p := range all {
-			p.answer(err)
+			p.answer(w, err, false)
 		}
 	}
 }
@@ -321,9 +361,15 @@ type part struct {
 	run       func(ctx context.Context, w *writer) error
 	committed func()     // may be nil
 	done      chan error // nil for a settlement
+	noting    *noting    // nil for the others
 }
 
-func (p part) answer(err error) {
+// answer tells how the commit of the part ended. others says that another part of the batch was committed.
+func (p part) answer(w *writer, err error, others bool) {
+	if p.noting != nil {
+		p.noting.ended(w, err, others)
+		return
+	}
 	if err == nil && p.committed != nil {
 		p.committed()
 	}
@@ -335,7 +381,7 @@ func (p part) answer(err error) {
 // each commits the parts of a batch one by one. The first settled parts are settlements: after one that fails, the
 // others wait too, because their order is their order in the journal.
 func (w *writer) each(all []part, settled int) {
-	n := 0
+	n, others := 0, false
 	var broken error
 	for i, p := range all {
 		if i < settled && broken != nil {
@@ -347,7 +393,14 @@ func (w *writer) each(all []part, settled int) {
 				n++
 			}
 		}
-		p.answer(err)
+		others = others || err == nil
+		if p.noting == nil {
+			p.answer(w, err, others)
+			continue
+		}
+		w.settled(n, broken)
+		p.answer(w, err, others)
+		return
 	}
 	w.settled(n, broken)
 }
@@ -386,23 +439,26 @@ func (w *writer) settled(n int, err error) {
 	defer w.mu.Unlock()
 	w.waiting = append(w.waiting[:0:0], w.waiting[n:]...)
 	w.broken = err
-	if len(w.waiting) == 0 || err != nil {
-		w.answerLocked(err)
-	}
+	w.releaseLocked(err)
 }
 
-// answer tells everybody who waits for settlements.
-func (w *writer) answer(err error) {
+// release answers who waits for nothing any more. After an error it answers everybody.
+func (w *writer) release(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answerLocked(err)
+	w.releaseLocked(err)
 }
 
-func (w *writer) answerLocked(err error) {
-	for _, done := range w.flushed {
-		done <- err
+func (w *writer) releaseLocked(err error) {
+	var still []flusher
+	for _, f := range w.flushed {
+		if err == nil && (len(w.waiting) > 0 || !w.queue.done(f.first)) {
+			still = append(still, f)
+			continue
+		}
+		f.done <- err
 	}
-	w.flushed = nil
+	w.flushed = still
 }
 
 // exec executes a statement without arguments.

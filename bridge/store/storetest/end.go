@@ -32,6 +32,18 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"Rekey":    s.Rekey,
 		"Backup":   func(ctx context.Context) error { return s.Backup(ctx, file) },
 		"Stats":    func(ctx context.Context) error { return second(s.Stats(ctx)) },
+		"Activity": func(ctx context.Context) error { return second(s.Activity(ctx, string(open.ID))) },
+		"Counts":   func(ctx context.Context) error { return second(s.Counts(ctx, store.CountQuery{})) },
+		"Activities": func(ctx context.Context) error {
+			var errs []error
+			for a, err := range s.Activities(ctx, store.ActivityQuery{}) {
+				if err == nil {
+					return fmt.Errorf("request %s was read", a.ID)
+				}
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		},
 		"Entries": func(ctx context.Context) error {
 			var errs []error
 			for e, err := range s.Entries(ctx, store.Query{}) {

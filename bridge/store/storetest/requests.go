@@ -44,7 +44,7 @@ func (m *Memory) Act(a store.Activity) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	r := &m.requests
-	if m.closed || m.away != nil {
+	if m.closed || m.away != nil || a.ID == "" {
 		r.dropped++
 		return
 	}
