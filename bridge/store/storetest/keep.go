@@ -177,13 +177,13 @@ func (m *Memory) forgetOverlaps(who forgotten) {
 	m.overlaps = slices.DeleteFunc(m.overlaps, func(o store.Overlap) bool { return len(o.Members) == 0 })
 }
 
-// forgotten is a person whom a store forgets.
+// forgotten is a person that a store forgets.
 type forgotten struct {
 	id    string             // of the user, or "" for a person without a user
 	names []store.Identifier // the identifiers beside the id
 }
 
-// identified finds the user whom a person's identifiers name.
+// identified finds the user that a person's identifiers name.
 func (m *Memory) identified(p store.Person) (forgotten, error) {
 	given := p.Identifiers()
 	changes := make([]change.Change, 0, len(m.entries)+len(m.open))
