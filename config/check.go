@@ -32,6 +32,7 @@ func (k checker) config(c *Config) {
 	k.socket(&c.Admin)
 	k.keycloak(&c.Keycloak)
 	k.outbound(&c.Outbound)
+	k.store(&c.Store)
 	k.timeouts(c.Server.RequestTimeout, c.Keycloak.ResponseTimeout)
 	k.realms(c.Realms)
 }

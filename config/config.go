@@ -44,6 +44,9 @@ type Config struct {
 	// Index is `index`: the index in memory that answers [filters](filters.md) and sort orders that Keycloak
 	// cannot answer.
 	Index Index `json:"index" change:"restart"`
+	// Store is `store`: where the bridge keeps what it did. Without this section it remembers nothing of it.
+	// Default: none.
+	Store Store `json:"store,omitzero"`
 	// Realms is `realms`: the realms that the bridge serves, by their names in Keycloak.
 	// Default: required.
 	// Refused: no entry; `master`; a name that Keycloak does not allow.
@@ -607,6 +610,7 @@ func Default() Config {
 		Log:   Log{Level: LevelInfo},
 
 		Metrics: Metrics{Tenants: NamedTenants{Top: 1000}},
+		Store:   Store{Durability: DurabilityFull, Retention: Retention{Changes: Duration(90 * day)}, OnFailure: OnFailureRefuse},
 
 		Tracing: Tracing{Sample: All},
 		Keycloak: Keycloak{

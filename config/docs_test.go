@@ -124,7 +124,11 @@ func (g *pageOfKeys) keys(path string, t reflect.Type, standards reflect.Value, 
 		if field.Tag.Get("change") == atStart {
 			r.change = atStart
 		}
-		g.write(key, field, r)
+		shown := r
+		if r.change != atStart && hasKeysAtStart(field.Type) {
+			shown.change = asItsKeys
+		}
+		g.write(key, field, shown)
 		g.below(key, field.Type, standard, r)
 	}
 }
@@ -135,6 +139,20 @@ const (
 	asOfTheTenant = "as for a tenant"
 	asAbove       = "as above" // instead of a default, for an override
 )
+
+// asItsKeys says of a section that only some of its keys need a restart.
+const asItsKeys = "see its keys"
+
+// hasKeysAtStart reports whether a change of a key in a section needs a restart.
+func hasKeysAtStart(section reflect.Type) bool {
+	if !isSection(section) {
+		return false
+	}
+	found := false
+	none := reflect.New(section).Elem()
+	eachAtStart("", none, none, func(string, reflect.Value, reflect.Value) { found = true })
+	return found
+}
 
 // row returns the row that the comment of a field describes.
 func (g *pageOfKeys) row(t reflect.Type, f field, standard reflect.Value) row {
@@ -285,8 +303,11 @@ func TestThePageSaysForEveryKeyWhenAChangeTakesEffect(t *testing.T) {
 	kept := map[string]bool{}
 	eachAtStart("", reflect.ValueOf(&Config{}).Elem(), reflect.ValueOf(&Config{}).Elem(), func(key string, _, _ reflect.Value) { kept[key] = true })
 	for _, r := range rows {
-		section, _, _ := strings.Cut(r[1], ".")
-		if want := map[bool]string{true: "restart", false: "at once"}[kept[r[1]] || kept[section]]; r[2] != want {
+		needs := false
+		for at := range kept {
+			needs = needs || strings.HasPrefix(r[1]+".", at+".")
+		}
+		if want := map[bool]string{true: "restart", false: "at once"}[needs]; r[2] != want {
 			t.Errorf("%s takes effect %s, want %s", r[1], r[2], want)
 		}
 	}

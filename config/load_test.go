@@ -25,8 +25,12 @@ func newDir(t *testing.T, text string) string {
 	write(t, filepath.Join(dir, "mapping.yaml"), "version: 1\n", 0o644)
 	write(t, filepath.Join(dir, "tokens.yaml"), goodTokens(t).Render(), 0o600)
 	write(t, filepath.Join(dir, "credential.key"), "0123456789abcdef0123456789abcdef\n", 0o600)
+	write(t, filepath.Join(dir, "store-key"), storeKeys, 0o600)
 	return filepath.Join(dir, "config.yaml")
 }
+
+// storeKeys is a file of two keys of a store.
+const storeKeys = "# of 2029\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n\n  # of 2030\nICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8\n"
 
 func write(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
@@ -115,6 +119,8 @@ func badDir(t *testing.T, file string) string {
 	write(t, filepath.Join(dir, "lines"), "a\nb\n", 0o600)
 	write(t, filepath.Join(dir, "ca.pem"), "not a certificate\n", 0o644)
 	write(t, filepath.Join(dir, "key.pem"), "not a key\n", 0o600)
+	write(t, filepath.Join(dir, "comments"), "# a key comes later\n\n", 0o600)
+	write(t, filepath.Join(dir, "two-keys"), storeKeys+"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\n", 0o600)
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +166,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatalf("load(full) problems = %q, want none", texts(problems))
 	}
-	for _, name := range []string{"config.yaml", "secret", "mapping.yaml", "credential.key", "tokens.yaml", "ca.pem", "outbound.pem", "client.pem", "client.key", "signing.key"} {
+	for _, name := range []string{"config.yaml", "secret", "mapping.yaml", "credential.key", "store-key", "tokens.yaml", "ca.pem", "outbound.pem", "client.pem", "client.key", "signing.key"} {
 		if c.Files[filepath.Join(filepath.Dir(path), name)] == (Digest{}) {
 			t.Errorf("Files lacks %s", name)
 		}
@@ -170,6 +176,9 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	}
 	if c.Keycloak.RootCAs == nil || c.Outbound.RootCAs == nil || c.Keycloak.ClientCertificate == nil {
 		t.Error("load(full) read no certificates")
+	}
+	if got := c.Store; !got.On() || got.SQLite.File != filepath.Join(filepath.Dir(path), "store.db") || got.Keys.Reveal() != storeKeys {
+		t.Errorf("store = %+v with the keys %q", got, got.Keys.Reveal())
 	}
 	if got := c.Realms["env"].Credentials.Secret.Reveal(); got != "from-env" {
 		t.Errorf("secret of realm env = %q, want the variable's", got)

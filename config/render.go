@@ -28,6 +28,8 @@ type Draft struct {
 	PublicURL         string  // "" for the URL of Listen
 	AdminListen       Address // "" for the default
 	Socket            string  // for operators' commands; "" for no socket
+	StoreFile         string  // name of the store's database, relative to config.yaml; "" for no store
+	StoreKeyFile      string  // name of the file with the keys of the store, relative to config.yaml
 	// ProtectedUsers and ProtectedGroups are users and groups that SCIM must never change.
 	ProtectedUsers, ProtectedGroups []Identified
 }
@@ -57,17 +59,33 @@ func Render(d Draft) string {
 	w.line("admin: # health and metrics; keep it off the public network")
 	w.key(2, "listen", string(d.AdminListen))
 	w.key(2, "socket", d.Socket)
+	if d.StoreFile != "" {
+		w.line("store: # what the bridge did; without this section it remembers nothing of it")
+		w.line("  sqlite:")
+		w.key(4, "file", d.StoreFile)
+		w.key(2, "keyFile", d.StoreKeyFile)
+	}
 	w.main(d)
 	return w.String()
 }
 
+// StoreSecret is the Secret that the values of RenderValues name for the keys of the store. The
+// Secret of the other files changes when tokens are rotated, and would lose the keys.
+const StoreSecret = "scim-bridge-store" //nolint:gosec // a name
+
 // RenderValues returns the text of a values file for the Helm chart. It is as from Render, without
-// the addresses, which the chart sets.
+// the addresses and the files of the store, which the chart sets.
 func RenderValues(d Draft) string {
 	var w writer
 	w.main(d)
 	var out writer
 	out.line("# Values for the Helm chart keycloak-scim-bridge. Every key of config: docs/reference/configuration.md")
+	if d.StoreFile != "" {
+		out.line("# What the bridge did is in a volume. Without a store it remembers nothing of it.")
+		out.line("store:")
+		out.line("  enabled: true")
+		out.line("  keySecret: %s # with the file store-key", StoreSecret)
+	}
 	out.line("config:")
 	if d.PublicURL != "" {
 		out.line("  server:")

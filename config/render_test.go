@@ -20,6 +20,7 @@ func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
 		"least": func(*Draft) {},
 		"all": func(d *Draft) {
 			d.KeycloakURL, d.CAFile, d.Path = "https://kc.example.com/auth", "ca.pem", "acme-b"
+			d.StoreFile, d.StoreKeyFile = "store.db", "store-key"
 			d.Listen, d.PublicURL, d.AdminListen = ":8443", "https://scim.example.com", "127.0.0.1:9100"
 		},
 		"odd names": func(d *Draft) {
@@ -76,6 +77,9 @@ func checkRendered(t *testing.T, d Draft, c Config) {
 	}
 	if realm.Credentials.ClientID != d.ClientID || string(c.Keycloak.URL) != d.KeycloakURL {
 		t.Errorf("client, URL = %q, %q, want %q, %q", realm.Credentials.ClientID, c.Keycloak.URL, d.ClientID, d.KeycloakURL)
+	}
+	if c.Store.On() != (d.StoreFile != "") || c.Store.On() && c.Store.Keys.Reveal() != storeKeys {
+		t.Errorf("store = %+v, want that of %+v", c.Store, d)
 	}
 	if d.Listen != "" && (c.Server.Listen != d.Listen || string(c.Server.PublicURL) != d.PublicURL || c.Admin.Listen != d.AdminListen) {
 		t.Errorf("listeners = %+v, %+v, want those of %+v", c.Server, c.Admin, d)

@@ -26,6 +26,9 @@ func Restart(started, now Config) []string {
 
 // Keep sets these keys to their values in the configuration that is in force.
 func (c *Config) Keep(inForce Config) {
+	if c.Store.KeyFile != inForce.Store.KeyFile { // Store.Keys is the content of another file
+		c.Store.Keys = inForce.Store.Keys
+	}
 	eachAtStart("", reflect.ValueOf(&inForce).Elem(), reflect.ValueOf(c).Elem(), func(_ string, was, is reflect.Value) { is.Set(was) })
 }
 

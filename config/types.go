@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -135,21 +136,38 @@ func validPort(u *url.URL) bool {
 	return err == nil && n > 0
 }
 
-// Duration is a time.Duration, written like 500ms, 30s or 2m.
+// Duration is a time.Duration, written like 500ms, 30s, 2m or 90d. A day has 24 hours.
 type Duration time.Duration
 
-// UnmarshalText refuses what Go's time.ParseDuration refuses.
+const (
+	day = 24 * time.Hour
+	// maxDays bounds the days that a text may name: a Duration has 64 bits.
+	maxDays = int64(math.MaxInt64 / day)
+)
+
+// UnmarshalText refuses what Go's time.ParseDuration refuses, except a whole number of days.
 func (d *Duration) UnmarshalText(text []byte) error {
+	if number, isDays := strings.CutSuffix(string(text), "d"); isDays {
+		if days, err := strconv.ParseInt(number, 10, 64); err == nil && -maxDays <= days && days <= maxDays {
+			*d = Duration(days) * Duration(day)
+			return nil
+		}
+	}
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fault{"is not a duration", "Write a number with its unit: 500ms, 30s, 2m"}
+		return fault{"is not a duration", "Write a number with its unit: 500ms, 30s, 2m, 90d"}
 	}
 	*d = Duration(parsed)
 	return nil
 }
 
-// String returns the duration as it is written in the file.
-func (d Duration) String() string { return time.Duration(d).String() }
+// String returns the duration as it is written in the file, with whole days as days.
+func (d Duration) String() string {
+	if days := time.Duration(d) / day; days != 0 && time.Duration(d)%day == 0 {
+		return strconv.FormatInt(int64(days), 10) + "d"
+	}
+	return time.Duration(d).String()
+}
 
 // MarshalText returns what String returns.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

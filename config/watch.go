@@ -31,7 +31,7 @@ func Watch(ctx context.Context, files map[string]Digest, changed func() map[stri
 		return fmt.Errorf("watch files: %w", err)
 	}
 	defer watcher.Close() //nolint:errcheck // it only reads
-	follow(watcher, files)
+	known := follow(watcher, files)
 	timer := time.NewTimer(0) // for changes since the files were loaded
 	defer timer.Stop()
 	settling := true // a directory that changes all the time must not delay the check for ever
@@ -39,8 +39,8 @@ func Watch(ctx context.Context, files map[string]Digest, changed func() map[stri
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-watcher.Events:
-			if !settling {
+		case event := <-watcher.Events:
+			if !settling && concerns(event, known) {
 				timer.Reset(settle)
 				settling = true
 			}
@@ -50,19 +50,32 @@ func Watch(ctx context.Context, files map[string]Digest, changed func() map[stri
 		}
 		if differ(files) {
 			files = changed()
-			follow(watcher, files)
+			known = follow(watcher, files)
 		}
 		timer.Reset(anyway)
 		settling = false
 	}
 }
 
-// follow watches the directories of files. A directory that cannot be watched is still read from
-// time to time.
-func follow(watcher *fsnotify.Watcher, files map[string]Digest) {
+// follow watches the directories of files, and returns the names under which the files can be
+// written. A directory that cannot be watched is still read from time to time.
+func follow(watcher *fsnotify.Watcher, files map[string]Digest) map[string]bool {
+	known := map[string]bool{}
 	for file := range files {
 		_ = watcher.Add(filepath.Dir(file))
+		known[filepath.Clean(file)] = true
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			known[filepath.Clean(target)] = true
+		}
 	}
+	return known
+}
+
+// concerns reports whether a file may have changed. The database of the store can be in the same
+// directory, and each of its writes is an event. A swapped link is the event of another name, but
+// never a write.
+func concerns(event fsnotify.Event, known map[string]bool) bool {
+	return event.Op != fsnotify.Write || known[filepath.Clean(event.Name)]
 }
 
 func differ(files map[string]Digest) bool {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // TestWatchTells about a file whose content changed since it was loaded, and about a file behind a
@@ -58,5 +60,40 @@ func TestWatchTells(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAWriteToAnotherFileConcernsNothing: the database of the store is beside the configuration, and
+// is written all the time. Every other event can be a file that is watched.
+func TestAWriteToAnotherFileConcernsNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, real := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config-1.yaml")
+	write(t, real, "x", 0o600)
+	if err := os.Symlink("config-1.yaml", file); err != nil {
+		t.Fatal(err)
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close() //nolint:errcheck // it only reads
+	known := follow(watcher, map[string]Digest{file: {}, filepath.Join(dir, "absent"): {}})
+	for _, c := range []struct {
+		name string
+		op   fsnotify.Op
+		want bool
+	}{
+		{"store.db-wal", fsnotify.Write, false},
+		{"config.yaml", fsnotify.Write, true},
+		{"config-1.yaml", fsnotify.Write, true},
+		{"absent", fsnotify.Write, true},
+		{"..data", fsnotify.Create, true},
+		{"..data", fsnotify.Rename, true},
+		{"store.db-wal", fsnotify.Remove, true},
+	} {
+		if got := concerns(fsnotify.Event{Name: filepath.Join(dir, c.name), Op: c.op}, known); got != c.want {
+			t.Errorf("%s of %s concerns a file: %v, want %v", c.op, c.name, got, c.want)
+		}
 	}
 }

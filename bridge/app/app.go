@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -42,6 +44,7 @@ type App struct {
 	log      *zap.Logger
 	metrics  *observe.Metrics
 	activity *tenant.Activity
+	keeper   *keeper // nil without a store
 
 	transport *renewable // its connections to Keycloak
 	outbound  *renewable // its connections to other servers
@@ -63,10 +66,29 @@ type Options struct {
 	// File is the configuration as the file contains it. Set it when the bridge runs with other settings than the
 	// file; nil otherwise.
 	File *config.Config
+	// Store is where the bridge keeps its changes; nil for the store that the configuration describes, if it describes
+	// one. App.Serve closes the store.
+	Store store.Store
 }
 
-// New builds a bridge. It makes no call over the network; Serve and Watcher.Check do.
+// New builds a bridge, and opens its store, which Serve or Close closes. It makes no call over the network; Serve and Watcher.Check do.
 func New(c config.Config, o Options) (*App, error) {
+	if o.Store != nil {
+		return build(c, o)
+	}
+	var err error
+	if o.Store, err = openStore(context.Background(), c.Store); err != nil {
+		return nil, err
+	}
+	a, err := build(c, o)
+	if err != nil && o.Store != nil {
+		err = errors.Join(err, o.Store.Close())
+	}
+	return a, err
+}
+
+// build is New with a store that is open, or with no store.
+func build(c config.Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -85,7 +107,7 @@ func New(c config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Service = bridge.New(realms, a.serviceOptions(tenants))
+	a.Service = a.newService(realms, tenants)
 	a.Watcher = &realm.Watcher{
 		Tenants: tenants, Realms: realms, Log: a.log, Observe: a.metrics.Fit, ObserveMapping: a.metrics.Mapping,
 		Forget: a.forget, Organizations: organizationsOf(c, a.log),
@@ -177,13 +199,13 @@ func adminHosts(a config.Admin) []string {
 	return out
 }
 
-func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
+func (a *App) serviceOptions(tenants *tenant.Registry, recorder bridge.Recorder) bridge.Options {
 	c := a.config
 	return bridge.Options{
 		Log:            a.log,
 		Tenants:        tenants,
 		Observer:       a.metrics,
-		Recorder:       audit{a.log},
+		Recorder:       recorder,
 		Locker:         &apply.Locks{},
 		Ledger:         &guard.MemoryLedger{},
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan},

@@ -19,7 +19,7 @@ func (a audit) Intend(context.Context, change.Change) (bridge.Intent, error) { r
 // Settle implements bridge.Intent.
 func (a audit) Settle(ctx context.Context, c change.Change, _ error) error {
 	observe.Audit(ctx, a.log, observe.Write{
-		Tenant: c.Tenant, Actor: c.Actor.Kind, Client: c.Actor.Name, KeyID: c.Actor.KeyID, Resource: c.Resource.Type, ID: c.Resource.ID, Plan: c.Steps, Done: c.Done, Result: string(c.Outcome), Reason: c.Reason,
+		Tenant: c.Tenant, Actor: c.Actor.Kind, Client: c.Actor.Name, KeyID: c.Actor.KeyID, Resource: c.Resource.Type, ID: c.Resource.ID, Plan: c.Steps, Done: c.Done, Result: string(c.Outcome), Reason: c.Reason, Recovered: c.Recovered,
 	})
 	return nil
 }

@@ -1,6 +1,37 @@
 package app
 
-import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+import (
+	"context"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// KeycloakReader is what the work on the store reads in Keycloak.
+type KeycloakReader = keycloakReader
 
 // InForce is the configuration as it is applied.
 func (a *App) InForce() config.Config { return a.inForce() }
+
+// Journal is the recorder of a bridge with a store.
+func (a *App) Journal() bridge.Recorder { return a.keeper.journal }
+
+// ReadWith replaces what the work on the store reads in Keycloak.
+func (a *App) ReadWith(r KeycloakReader) { a.keeper.read = r }
+
+// Hurry sets how long a call of the store may take.
+func (a *App) Hurry(patience time.Duration) { a.keeper.patience = patience }
+
+// Narrow sets how many changes may wait for the store.
+func (a *App) Narrow(late int) { a.keeper.maxLate = late }
+
+// Prune removes old entries, as Serve does every hour.
+func (a *App) Prune(ctx context.Context) { a.keeper.prune(ctx) }
+
+// Retain sets which entries Prune keeps.
+func (a *App) Retain(r store.Retention) { a.keeper.retention = func() store.Retention { return r } }
+
+// Retention says which changes Prune keeps.
+func (a *App) Retention() store.Retention { return a.retention() }

@@ -22,6 +22,8 @@ const (
 	// CredentialKeyName is the file of the key that signs the credentials of organizations.
 	CredentialKeyName = "credential-key" //nolint:gosec // the name of a file
 	TokensName        = "tokens.yaml"
+	StoreName         = "store.db" // the bridge creates it
+	StoreKeyName      = "store-key"
 )
 
 // TokenName is the name of the token that Write makes, and TokenMonths its validity in months.
@@ -30,8 +32,8 @@ const (
 	TokenMonths = 12
 )
 
-// Installation describes the directory that Write creates: a configuration that Serve accepts, the client's secret
-// and a new token.
+// Installation describes the directory that Write creates: a configuration that Serve accepts, the client's secret,
+// a new token and the key of a store.
 type Installation struct {
 	Dir   string
 	Draft config.Draft // Write adds the names of the files
@@ -56,8 +58,8 @@ type MissingLine struct {
 	Line  string `json:"line"`
 }
 
-// Write creates the directory with config.yaml, the client's secret and a token. It does not change an existing
-// config.yaml or the files that it names: a bridge may run with them.
+// Write creates the directory with config.yaml, the client's secret, a token and the key of a store. It does not change
+// an existing config.yaml or the files that it names: a bridge may run with them.
 func (i Installation) Write(secret string) (Installed, error) {
 	d := i.Draft
 	d.SecretFile, d.TokensFile, d.Socket = SecretName, TokensName, i.socket()
@@ -65,6 +67,9 @@ func (i Installation) Write(secret string) (Installed, error) {
 		d.CredentialKeyFile = CredentialKeyName
 	}
 	file := filepath.Join(i.Dir, ConfigName)
+	if err := errors.Join(os.MkdirAll(i.Dir, 0o700), i.addStore(&d, file)); err != nil {
+		return Installed{}, err
+	}
 	if _, err := os.Stat(file); err == nil {
 		if held, err := os.ReadFile(filepath.Join(i.Dir, SecretName)); err != nil || string(held) != secret {
 			d.SecretFile += next
@@ -79,7 +84,7 @@ func (i Installation) Write(secret string) (Installed, error) {
 	tokens := config.TokenList{Tokens: []config.Token{{
 		Name: TokenName, KeyID: config.KeyID(keyID), SHA256: sum, Expires: config.Expiry{Time: time.Now().AddDate(0, TokenMonths, 0)},
 	}}}
-	if err := errors.Join(os.MkdirAll(i.Dir, 0o700), i.writeCredentials(tokens), i.writeDraft(d, file, secret)); err != nil {
+	if err := errors.Join(i.writeCredentials(tokens), i.writeDraft(d, file, secret)); err != nil {
 		return Installed{}, err
 	}
 	c, problems := config.Load(file)
@@ -119,7 +124,26 @@ func (i Installation) writeCredentials(tokens config.TokenList) error {
 	return writeNew(filepath.Join(i.Dir, CredentialKeyName), rand.Text()+rand.Text())
 }
 
-// writeNew writes a file unless it exists: a new key would invalidate all credentials.
+// addStore adds a new store and makes its key. The store of an existing configuration stays where it is: another store
+// would not have its history.
+func (i Installation) addStore(d *config.Draft, file string) error {
+	if c, _ := config.Load(file); c.Store.On() { // also when the file has a problem
+		d.StoreFile, d.StoreKeyFile = i.beside(c.Store.SQLite.File), i.beside(string(c.Store.KeyFile))
+		return nil
+	}
+	d.StoreFile, d.StoreKeyFile = StoreName, StoreKeyName
+	return writeNew(filepath.Join(i.Dir, StoreKeyName), config.NewStoreKey()+"\n")
+}
+
+// beside is the name of a file as the configuration in the directory writes it.
+func (i Installation) beside(name string) string {
+	if short, err := filepath.Rel(i.Dir, name); err == nil && filepath.IsLocal(short) {
+		return short
+	}
+	return name
+}
+
+// writeNew writes a file unless it exists: a new key would invalidate all credentials, and make a store unreadable.
 func writeNew(path, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the directory
 	if errors.Is(err, os.ErrExist) {

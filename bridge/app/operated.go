@@ -54,7 +54,7 @@ func (o operated) Refresh() { o.a.Watcher.Wake() }
 
 // metricState is the operator's view of the bridge in the form that the metrics need.
 func (a *App) metricState() observe.State {
-	return observe.State{
+	out := observe.State{
 		Exists: func(path string) bool { return a.Watcher.Tenants.ByPath(path) != nil },
 		Feeds:  a.Service.Directory().Feeds,
 		Indexes: func() (out []observe.Index) {
@@ -72,4 +72,8 @@ func (a *App) metricState() observe.State {
 			return out
 		},
 	}
+	if a.keeper != nil {
+		out.Store = a.keeper.shows
+	}
+	return out
 }

@@ -29,7 +29,7 @@ func TestAChangeOfEveryKeyIsAppliedOrTold(t *testing.T) {
 	applied, told := 0, 0
 	for _, key := range leaves("", reflect.ValueOf(before), "") {
 		changed := cloned(before)
-		if !change(t, reflect.ValueOf(&changed).Elem(), key.path, b) {
+		if !alter(t, reflect.ValueOf(&changed).Elem(), key.path, b) {
 			continue
 		}
 		if written(t, changed) == written(t, before) {
@@ -85,7 +85,7 @@ func served(b apptest.Bridge) string {
 	for _, t := range b.App.Watcher.Tenants.All() {
 		fmt.Fprintf(&out, "%s %s %v %+v %s %p %+v %+v %+v %v\n", t.Path, t.Realm, t.Organization, t.Owner, t.BaseURL, t.Mapping, t.Tokens, t.AccessTokens, t.Policy, t.OfOrganization)
 	}
-	fmt.Fprintf(&out, "%p", b.App.Watcher.Realms.Client(b.Realm))
+	fmt.Fprintf(&out, "%v %p", b.App.Retention(), b.App.Watcher.Realms.Client(b.Realm))
 	return out.String()
 }
 
@@ -157,8 +157,8 @@ func leaves(name string, v reflect.Value, restart string) (out []leaf) {
 	return out
 }
 
-// change changes a value. It reports false for a value that has no alternative.
-func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
+// alter changes a value. It reports false for a value that has no alternative.
+func alter(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 	t.Helper()
 	if len(path) == 0 {
 		return changeValue(t, v)
@@ -176,13 +176,13 @@ func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 			at.SetString(string(config.ScopeOwned))
 			return true
 		}
-		return change(t, at, path[1:], b)
+		return alter(t, at, path[1:], b)
 	case int:
-		return change(t, v.Index(step), path[1:], b)
+		return alter(t, v.Index(step), path[1:], b)
 	case string:
 		one := reflect.New(v.Type().Elem()).Elem()
 		one.Set(v.MapIndex(reflect.ValueOf(step)))
-		ok := change(t, one, path[1:], b)
+		ok := alter(t, one, path[1:], b)
 		v.SetMapIndex(reflect.ValueOf(step), one)
 		return ok
 	}
@@ -193,7 +193,7 @@ func change(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 func changeValue(t *testing.T, v reflect.Value) bool {
 	t.Helper()
 	text, isText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
-	for _, try := range []string{"read-only", "strict", "ignore", "leave", "unowned", "unique", "none", "revive", "any", "owned", "refuse", "listed", "debug", "users:read", "37%", "37s", "2031-01-01", strings.Repeat("ab", 32), "abcd1234", "127.0.0.1:7", "https://other.test", "10.7.0.0/16", "other.test"} {
+	for _, try := range []string{"read-only", "strict", "ignore", "leave", "unowned", "unique", "none", "revive", "continue", "normal", "any", "owned", "refuse", "listed", "debug", "users:read", "37%", "37s", "2031-01-01", strings.Repeat("ab", 32), "abcd1234", "127.0.0.1:7", "https://other.test", "10.7.0.0/16", "other.test"} {
 		if isText && text.UnmarshalText([]byte(try)) == nil {
 			return true
 		}

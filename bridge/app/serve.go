@@ -34,6 +34,7 @@ func Run(ctx context.Context, c config.Config, version string) error {
 // it only once: it also ends what New began, even when it fails.
 func (a *App) Serve(ctx context.Context) error {
 	defer a.stopTracing(context.WithoutCancel(ctx))
+	defer a.Close(context.WithoutCancel(ctx))
 	c, log := a.inForce(), a.log
 	var listenConfig net.ListenConfig
 	scimListener, err := listenConfig.Listen(ctx, "tcp", string(c.Server.Listen))
@@ -51,6 +52,9 @@ func (a *App) Serve(ctx context.Context) error {
 		}
 	}
 	a.Watcher.Check(ctx)
+	if a.keeper != nil {
+		a.keeper.start(ctx, time.Duration(c.Keycloak.ResponseTimeout))
+	}
 	log.Info("ready", zap.String("version", a.options.Version),
 		zap.Stringer("scim", scimListener.Addr()), zap.Stringer("admin", adminListener.Addr()))
 	g, gctx := errgroup.WithContext(ctx)
@@ -68,6 +72,10 @@ func (a *App) Serve(ctx context.Context) error {
 	g.Go(func() error { a.Watcher.Follow(gctx); return nil })
 	g.Go(func() error { return a.WatchFiles(gctx) })
 	g.Go(func() error { a.warnOfExpiry(gctx); return nil })
+	if a.keeper != nil {
+		g.Go(func() error { a.keeper.run(gctx); return nil })
+		g.Go(func() error { a.keeper.runPrune(gctx); return nil })
+	}
 	g.Go(func() error { a.Service.MaintainIndexes(gctx, a.Watcher.Tenants, c.Index.Warm); return nil })
 	g.Go(func() error {
 		<-gctx.Done()

@@ -44,6 +44,7 @@ const (
 	Damaged        scim.Code = "stored-value-damaged"
 	Outage         scim.Code = "keycloak-unavailable"
 	Busy           scim.Code = "keycloak-busy"
+	StoreAway      scim.Code = "store-away"
 	Indexing       scim.Code = "index-being-made"
 	IndexFull      scim.Code = "index-memory"
 	Unsteady       scim.Code = "list-unsteady"

@@ -22,6 +22,9 @@ type Write struct {
 	Done     int      // the number of steps that were carried out and not undone
 	Result   string   // the change.Outcome
 	Reason   string   // why the write failed, without personal data
+	// Recovered says that the bridge ended before the write ended, and that a later process read in Keycloak how it
+	// ended.
+	Recovered bool
 }
 
 // maxSteps is the maximum number of steps in one record.
@@ -55,6 +58,9 @@ func record(log *zap.Logger, r *Request, w Write, part []zap.Field) {
 	}
 	if w.Reason != "" {
 		fields = append(fields, zap.String("reason", w.Reason))
+	}
+	if w.Recovered {
+		fields = append(fields, zap.Bool("recovered", true))
 	}
 	if r.TraceID != "" {
 		fields = append(fields, zap.String("trace_id", r.TraceID))

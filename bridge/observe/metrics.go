@@ -28,8 +28,11 @@ type Metrics struct {
 	configReloads  *prometheus.CounterVec
 	scanSeconds    *prometheus.HistogramVec
 	spans          *prometheus.CounterVec
+	intentSeconds  *prometheus.HistogramVec
+	unjournalled   *prometheus.CounterVec
 
 	indexResources, indexBytes, indexAge, withoutKey, sharedIDs, feedAge, tokenExpiry, fit, mapping, lastRequest *prometheus.Desc
+	storeAway, storeEntries, storeBytes, openChanges, oldestOpen                                                 *prometheus.Desc
 
 	tenants tenants
 
@@ -112,6 +115,13 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 		sharedIDs:      s.shown("external_ids_shared", "Users who share their externalId with another user of the tenant. Only known while the tenant has an index of its users.", "tenant"),
 		feedAge:        s.shown("feed_age_seconds", "Time since the admin events of a realm were last read. Only realms whose change feed was read have a value.", "realm"),
 		spans:          s.counter("trace_spans_total", "Spans of traces, by outcome: sent or lost.", "outcome"),
+		storeAway:      s.shown("store_away", "1 while the store does not answer, else 0. The metrics of the store only have values when the bridge has a store."),
+		storeEntries:   s.shown("store_entries", "Changes in the journal."),
+		storeBytes:     s.shown("store_bytes", "Size of the store."),
+		openChanges:    s.shown("store_open_changes", "Changes that are in the store and not settled: those that run now, and those that a crash or an outage of the store interrupted."),
+		oldestOpen:     s.shown("store_oldest_open_change_seconds", "Age of the oldest change that is not settled; 0 when all are settled."),
+		intentSeconds:  s.histogram("store_intent_seconds", "Time to record a change durably before it is made. The client waits for it.", prometheus.ExponentialBuckets(0.0005, 2, 15)), //nolint:mnd // up to eight seconds
+		unjournalled:   s.counter("store_unjournalled_changes_total", "Changes that were made while the store did not answer, by reason: ends_access or continue (`store.onFailure`), and by outcome: late for changes that the journal gets when the store answers again, lost for changes that it never gets.", "reason", "outcome"),
 	}
 	s.gauge("build_info", "Always 1; the version of the bridge is a label.", "version").WithLabelValues(version).Set(1)
 	m.set = s

@@ -22,6 +22,16 @@ type Token struct {
 	Expires             time.Time
 }
 
+// Store is the store in the form that the metrics show.
+type Store struct {
+	Away  bool // whether the last call of the store failed
+	Known bool // whether the fields below could be read
+	// Entries are the settled changes, Open the changes that are not settled, and Oldest the age of the oldest open
+	// change.
+	Entries, Bytes, Open int64
+	Oldest               time.Duration
+}
+
 // State are values that are read when the metrics are read. It has its own types because this package imports no
 // other package of the bridge. bridge/app fills them from the views of bridge/admin.
 type State struct {
@@ -32,6 +42,8 @@ type State struct {
 	Feeds func() map[string]time.Duration
 	// Tokens returns the tokens that expire.
 	Tokens func() []Token
+	// Store returns the state of the store; nil for a bridge without a store.
+	Store func() Store
 }
 
 // Show adds the values of a state to the metrics.
@@ -50,7 +62,7 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry} {
+	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry, c.m.storeAway, c.m.storeEntries, c.m.storeBytes, c.m.openChanges, c.m.oldestOpen} {
 		to <- desc
 	}
 }
@@ -74,6 +86,17 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, t := range c.tokens() {
 		gauge(c.m.tokenExpiry, float64(t.Expires.Unix()), t.Tenant, t.Name, t.KeyID)
+	}
+	if c.state.Store == nil {
+		return
+	}
+	s := c.state.Store()
+	gauge(c.m.storeAway, oneIf(s.Away))
+	if s.Known {
+		gauge(c.m.storeEntries, float64(s.Entries))
+		gauge(c.m.storeBytes, float64(s.Bytes))
+		gauge(c.m.openChanges, float64(s.Open))
+		gauge(c.m.oldestOpen, s.Oldest.Seconds())
 	}
 }
 

@@ -76,11 +76,14 @@ func (l *Identifiers) add(kind Kind, value string) {
 	l.List = append(l.List, one)
 }
 
+// typeUser is the type of users.
+const typeUser = "User"
+
 // IdentifiersOf are the identifiers that find a change: those of the user who is changed, before and after, and the ids
 // of the users who join or leave a group. Groups have no identifiers.
 func IdentifiersOf(c change.Change) []Identifier {
 	var out Identifiers
-	if c.Resource.Type == "User" {
+	if c.Resource.Type == typeUser {
 		out.add(ByID, c.Resource.ID)
 		for _, doc := range []scim.Document{c.Before, c.After} {
 			out.addDocument(doc)

@@ -78,6 +78,7 @@ func TestTheProgramRunsAsAnyUser(t *testing.T) {
 		Program: program, Listener: "http://" + adminListen, Prepare: account.start,
 	}
 	s.EditFile(t, "config.yaml", apptest.Replaced(t, `socket: "control.sock"`, "socket: "+filepath.Join(run, "own", "control.sock")))
+	database := filepath.Join(run, "store.db")
 	entries, err := filepath.Glob(filepath.Join(files, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +86,12 @@ func TestTheProgramRunsAsAnyUser(t *testing.T) {
 	account.mount(t, 0o440, entries...)
 	account.mount(t, 0o755, files)
 	account.mount(t, 0o777|os.ModeSetgid, run) // like an emptyDir
+	check := exec.CommandContext(t.Context(), program, "check", "--config", made.Config)
+	account.start(check)
+	if out, err := check.CombinedOutput(); account.user != 0 && (err == nil || !strings.Contains(string(out), "store.sqlite.file: cannot be made or changed, because the directory")) {
+		t.Errorf("scim-bridge check, where the account may not write the database: %v\n%s", err, out)
+	}
+	s.EditFile(t, "config.yaml", apptest.Replaced(t, `file: "store.db"`, "file: "+database))
 
 	s.Start(t)
 	s.Create(t, "/Users", `{"userName":"jane@acme.test"}`)

@@ -56,7 +56,7 @@ KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.StringArrayVar(&f.ProtectGroups, "protect-group", nil, "with --out: the `path` of a group that clients must never change, nor its members; may be repeated")
 	flags.StringVar(&f.Existing, "existing", "", "with --out: `manage|leave|adopt`, what the client may do with users that exist already; default: the command asks, and takes manage with --yes")
 	flags.BoolVar(&f.yes, "yes", false, "accept the plan without asking; optional changes need their own flags")
-	flags.StringVar(&f.Dir, "out", "", "write config.yaml, the secret and tokens.yaml into this `directory`")
+	flags.StringVar(&f.Dir, "out", "", "write config.yaml, the secret, tokens.yaml and the key of a store into this `directory`")
 	outputFlag(cmd, &f.output)
 	flags.BoolVar(&f.Helm, "helm", false, "with --out: also write values.yaml for the Helm chart")
 	flags.StringVar(&f.PublicURL, "public-url", "", "the `URL` under which clients reach the bridge, for config.yaml; default: the URL of --listen")
@@ -182,7 +182,7 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	if r.Kept != "" {
 		todo := app.CommandLine("scim-bridge", "serve", "--config", r.Config)
 		if len(r.Missing) > 0 {
-			todo = fmt.Sprintf("copy the lines that you want from %s into %s; a running bridge applies them. The lines are:%s", r.Kept, r.Config, missingText(r.Missing))
+			todo = fmt.Sprintf("copy the lines that you want from %s into %s; a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:%s", r.Kept, r.Config, missingText(r.Missing))
 		}
 		_, err := fmt.Fprintf(out, "Kept      %s exists already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, todo)
 		return err

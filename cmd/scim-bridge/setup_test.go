@@ -117,14 +117,14 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 	}
 }
 
-// TestSetupWritesFilesThatOnlyTheOwnerReads: the secret and the configuration have the mode 0600, and neither
-// has the token.
+// TestSetupWritesFilesThatOnlyTheOwnerReads: the secret, the key of the store and the configuration have the mode 0600,
+// and none of them has the token.
 func TestSetupWritesFilesThatOnlyTheOwnerReads(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := apptest.NewEmptyRealm(t, server)
 	made := setupCommand(t, server, realm)
-	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), app.SecretName)} {
+	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), app.SecretName), filepath.Join(filepath.Dir(made.Config), app.StoreKeyName)} {
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want mode 0600", filepath.Base(file), info.Mode(), err)
@@ -234,7 +234,7 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "a running bridge applies them. The lines are:\n          below realms." + name + ".tenants[0]:\n          mapping: "},
+		{[]string{"--mapping", mapping}, "a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:\n          below realms." + name + ".tenants[0]:\n          mapping: "},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)
@@ -244,6 +244,51 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, app.SecretName+".new")); err == nil {
 			t.Error("setup left a second file with the secret that is there already")
 		}
+	}
+}
+
+// TestSetupAddsAStoreAndKeepsAnExistingOne: the key of a store is never made anew, and a configuration without a store
+// gets the lines for a store. Setup offers no second store to a configuration that has a store elsewhere.
+func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	name, _ := apptest.NewEmptyRealm(t, server)
+	dir := t.TempDir()
+	setup := func() string {
+		t.Helper()
+		out, told, code := command(t, "", "setup", "--url", server.URL, "--realm", name, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes", "--out", dir, "--helm")
+		if code != 0 {
+			t.Fatalf("setup ended with %d: %s", code, told)
+		}
+		return out
+	}
+	b := apptest.Bridge{File: filepath.Join(dir, "config.yaml")}
+	setup()
+	key := apptest.ReadPage(t, filepath.Join(dir, app.StoreKeyName))
+	const store = "store: # what the bridge did; without this section it remembers nothing of it\n  sqlite:\n    file: \"store.db\"\n  keyFile: \"store-key\"\n"
+	b.EditFile(t, "config.yaml", apptest.Replaced(t, store, ""))
+	const lines = "          store:\n          below store:\n          sqlite:\n          below store.sqlite:\n          file: \"store.db\"\n          below store:\n          keyFile: \"store-key\"\n"
+	if out := setup(); !strings.Contains(out, lines) {
+		t.Errorf("setup does not print the lines of a store:\n%s", out)
+	}
+	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.Keys.Reveal() != key || c.Store.SQLite.File != filepath.Join(dir, app.StoreName) {
+		t.Errorf("config.yaml.new has the store %+v: %v", c.Store, problems)
+	}
+	other := filepath.Join(t.TempDir(), "elsewhere.db")
+	b.EditFile(t, "config.yaml", func(s string) string {
+		return s + "store:\n  sqlite:\n    file: \"" + other + "\"\n  keyFile: \"store-key\"\n"
+	})
+	if out := setup(); strings.Contains(out, "sqlite") || strings.Contains(out, app.StoreName) {
+		t.Errorf("setup offers a second store:\n%s", out)
+	}
+	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.SQLite.File != other {
+		t.Errorf("config.yaml.new has the store %+v: %v", c.Store, problems)
+	}
+	if values := apptest.ReadPage(t, filepath.Join(dir, app.ValuesName+".new")); !strings.Contains(values, "store:\n  enabled: true\n  keySecret: scim-bridge-store #") {
+		t.Errorf("the values have no store:\n%s", values)
+	}
+	if after := apptest.ReadPage(t, filepath.Join(dir, app.StoreKeyName)); after != key {
+		t.Error("setup made another key of the store")
 	}
 }
 

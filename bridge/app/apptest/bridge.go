@@ -19,6 +19,7 @@ import (
 	logtest "go.uber.org/zap/zaptest/observer"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -57,8 +58,21 @@ func NewBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *
 	return NewBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit)
 }
 
+// NewStoredBridge is NewBridgeOn for a bridge that keeps its changes in a store; nil for the SQLite database that setup
+// describes. The bridge works on the store only when the test calls App.KeepStore. It closes only its own database.
+func NewStoredBridge(t *testing.T, server keycloaktest.Server, s store.Store, edit func(*config.Config), setup ...string) Bridge {
+	t.Helper()
+	realm, admin := NewEmptyRealm(t, server)
+	return newBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit, appOptions{app.Options{Store: s}, s == nil})
+}
+
 // NewBridgeOf is NewBridgeIn for the result of an earlier setup.
 func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) Bridge {
+	t.Helper()
+	return newBridgeOf(t, server, made, realm, admin, edit, appOptions{})
+}
+
+func newBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config), o appOptions) Bridge {
 	t.Helper()
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {
@@ -73,7 +87,8 @@ func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, r
 	b := Bridge{Server: server, Admin: admin, Realm: realm, Config: c, File: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
 	core, lines := logtest.New(zap.InfoLevel)
 	file.Keycloak = c.Keycloak // so that Reload finds no change in it
-	a := newTestAppOf(t, c, &file, core)
+	o.File = &file
+	a := newTestAppOf(t, c, o, core)
 	if !a.Watcher.Check(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
 		t.Fatalf("the realm that setup made is not fit: %v", a.Watcher.Tenants.All()[0].Fitness())
 	}

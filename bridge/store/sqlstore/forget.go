@@ -1,0 +1,289 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// errUnindexed says that an entry is not yet found by all of its subjects.
+var errUnindexed = errors.New("the entry is being indexed")
+
+// maxErased is the most entries that one erasure erases in one commit.
+const maxErased = 100
+
+// Forget implements store.Keeper. Who forgets a person with several users names each user.
+func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
+	if len(p.Identifiers()) == 0 {
+		return 0, store.ErrNobody
+	}
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	who, err := s.identify(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	open, err := s.Open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range open {
+		if who.Concerns(c) {
+			return 0, fmt.Errorf("%w: forget the person when %s has ended", store.ErrBusy, c.ID)
+		}
+	}
+	numbers, err := s.numbers(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for part := range slices.Chunk(numbers, maxErased) {
+		var n int
+		err := s.w.write(ctx, func(ctx context.Context, w *writer) error {
+			var err error
+			n, err = s.erase(ctx, w, who, part)
+			return err
+		})
+		if err != nil {
+			return count, err
+		}
+		count += n
+	}
+	if count == 0 {
+		return 0, nil
+	}
+	// The write-ahead log still has the former pages.
+	return count, s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+}
+
+// identify finds the user whom a person's identifiers name, and the other identifiers of the user.
+func (s *Store) identify(ctx context.Context, p store.Person) (store.Forgotten, error) {
+	if err := s.flushLocked(ctx); err != nil {
+		return store.Forgotten{}, err
+	}
+	ids := map[string]string{}
+	given := p.Identifiers()
+	users, err := s.users(ctx, s.hashes(given))
+	if err != nil {
+		return store.Forgotten{}, s.away(err)
+	}
+	for _, id := range users {
+		ids[strings.ToLower(id)] = id
+	}
+	if p.ID != "" { // a user whose id is only among the members of groups
+		for e, err := range s.entriesOf(ctx, store.Person{ID: p.ID}.Identifiers()) {
+			if err != nil {
+				return store.Forgotten{}, err
+			}
+			for _, id := range slices.Concat(e.MembersAdded, e.MembersRemoved) {
+				if strings.EqualFold(id, p.ID) {
+					ids[strings.ToLower(id)] = id
+				}
+			}
+		}
+	}
+	if len(ids) > 1 {
+		all := make([]string, 0, len(ids))
+		for _, id := range ids {
+			all = append(all, id)
+		}
+		slices.Sort(all)
+		return store.Forgotten{}, fmt.Errorf("%w: choose one of the %d users by its id: %s", store.ErrAmbiguous, len(all), strings.Join(all[:min(len(all), 10)], ", "))
+	}
+	who := store.Forgotten{Names: store.NamesOf(given)}
+	for _, id := range ids {
+		who.ID = id
+	}
+	if who.ID == "" {
+		return who, nil
+	}
+	for e, err := range s.entriesOf(ctx, store.Person{ID: who.ID}.Identifiers()) {
+		if err != nil {
+			return who, err
+		}
+		if strings.EqualFold(e.Resource.ID, who.ID) {
+			who.Names = append(who.Names, store.NamesOf(store.IdentifiersOf(e.Change))...)
+		}
+	}
+	return who, nil
+}
+
+// entriesOf are the entries that identifiers find, without a look for further users.
+func (s *Store) entriesOf(ctx context.Context, list []store.Identifier) func(yield func(store.Entry, error) bool) {
+	return func(yield func(store.Entry, error) bool) {
+		hashes := s.hashes(list)
+		if len(hashes) == 0 {
+			return
+		}
+		var c conditions
+		c.add("number IN (SELECT number FROM subject WHERE hash IN ("+marks(len(hashes))+"))", hashes...)
+		s.pages(ctx, c, store.Query{}, yield)
+	}
+}
+
+// numbers are the numbers of the entries that may be about a person, each once.
+func (s *Store) numbers(ctx context.Context, who store.Forgotten) ([]int64, error) {
+	list := append(store.Person{ID: who.ID}.Identifiers(), who.Names...)
+	found := map[int64]bool{}
+	for part := range slices.Chunk(list, maxSubjects) {
+		for e, err := range s.entriesOf(ctx, part) {
+			if err != nil {
+				return nil, err
+			}
+			if who.Concerns(e.Change) && (e.Resource.Type != "User" || !e.Erased) {
+				found[e.Position.Number] = true
+			}
+		}
+	}
+	out := make([]int64, 0, len(found))
+	for n := range found {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// erase erases a person from entries, and records it in the journal. It returns the number of entries.
+func (s *Store) erase(ctx context.Context, w *writer, who store.Forgotten, numbers []int64) (int, error) {
+	var done []erasure
+	var last store.Entry
+	for _, n := range numbers {
+		e, one, err := s.eraseEntry(ctx, w, who, n)
+		if err != nil {
+			return 0, err
+		}
+		if one != nil {
+			done, last = append(done, *one), e
+		}
+	}
+	if len(done) == 0 {
+		return 0, nil
+	}
+	if err := forgetOverlaps(ctx, w, who, numbers); err != nil {
+		return 0, err
+	}
+	if who.ID != "" {
+		if _, err := w.ExecContext(ctx, "DELETE FROM applied WHERE resource = ?", who.ID); err != nil {
+			return 0, err
+		}
+	}
+	now := s.o.Now()
+	c := change.Change{
+		ID: change.NewID(), Begun: now, Actor: change.Actor{Kind: "system"}, Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
+		Op: change.Erased, Resource: change.Resource{Type: "User", ID: who.ID}, Outcome: change.Done,
+	}
+	one, err := s.settlement(c, private{erased: done})
+	if err != nil {
+		return 0, err
+	}
+	return len(done), one.write(ctx, w)
+}
+
+// eraseEntry erases a person from an entry. It returns nil when the entry is not about the person.
+func (s *Store) eraseEntry(ctx context.Context, w *writer, who store.Forgotten, n int64) (store.Entry, *erasure, error) {
+	r, p, err := s.readEntry(ctx, w, n)
+	if err != nil || r == nil {
+		return store.Entry{}, nil, err
+	}
+	e := r.entry(p)
+	before := store.IdentifiersOf(e.Change)
+	if !who.Erase(&e) {
+		return e, nil, nil
+	}
+	if len(before) > maxSubjects {
+		more, err := w.number(ctx, "SELECT count(*) FROM unindexed WHERE number = ?", n)
+		if err != nil || more > 0 {
+			return e, nil, errors.Join(err, errUnindexed)
+		}
+	}
+	after := store.IdentifiersOf(e.Change)
+	gone := slices.DeleteFunc(before, func(one store.Identifier) bool { return slices.Contains(after, one) })
+	if len(after) > maxSubjects { // Contains is slow for the members of a large group
+		gone = store.Person{ID: who.ID}.Identifiers()
+	}
+	if err := s.unsubject(ctx, w, r, gone); err != nil {
+		return e, nil, err
+	}
+	out := &erasure{number: n}
+	rest := privateOf(e.Change)
+	var sealed []byte
+	if object := rest.object(); len(object) > 0 {
+		content, err := contentOf(object)
+		if err != nil {
+			return e, nil, err
+		}
+		commitment := commit(s.keys.Load().chain(n), content)
+		out.commitment = commitment[:]
+		sealed = s.keys.Load().sealers[r.generation].Seal(nil, entryPlace(r.id), content)
+	}
+	_, err = w.ExecContext(ctx, "UPDATE entry SET content = ?, erased = 1 WHERE number = ?", sealed, n)
+	return e, out, err
+}
+
+// readEntry reads an entry in the transaction of the batch; nil when there is none.
+func (s *Store) readEntry(ctx context.Context, w *writer, n int64) (*row, private, error) {
+	list, err := w.rows(ctx, "SELECT "+columns+" FROM entry WHERE number = ?", n)
+	if err != nil || len(list) == 0 {
+		return nil, private{}, err
+	}
+	r := &list[0]
+	p, err := openPrivate(s.keys.Load(), r.generation, entryPlace(r.id), r.content)
+	if err != nil {
+		return nil, private{}, &store.BrokenError{Number: n, What: "its content cannot be opened"}
+	}
+	return r, p, nil
+}
+
+// unsubject removes subjects of an entry.
+func (s *Store) unsubject(ctx context.Context, w *writer, r *row, list []store.Identifier) error {
+	sealer := s.keys.Load().sealers[r.generation]
+	for _, one := range list {
+		hash := sealer.Hash(byte(one.Kind), one.Value)
+		if _, err := w.ExecContext(ctx, "DELETE FROM subject WHERE hash = ? AND number = ?", hash[:], r.number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetOverlaps removes a person from overlaps.
+func forgetOverlaps(ctx context.Context, w *writer, who store.Forgotten, numbers []int64) error {
+	if who.ID == "" {
+		return nil
+	}
+	for _, n := range numbers {
+		text, err := w.text(ctx, "SELECT members FROM overlap WHERE number = ?", n)
+		if err != nil {
+			return err
+		}
+		if text == "" {
+			continue
+		}
+		var list []string
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return errContent
+		}
+		rest := who.Without(list)
+		if len(rest) == 0 {
+			if _, err := w.ExecContext(ctx, "DELETE FROM overlap WHERE number = ?", n); err != nil {
+				return err
+			}
+			continue
+		}
+		left, err := scim.Encode(rest)
+		if err != nil {
+			return err
+		}
+		if _, err := w.ExecContext(ctx, "UPDATE overlap SET members = ? WHERE number = ?", string(left), n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,478 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Intend implements store.Journal.
+func (s *Store) Intend(ctx context.Context, c change.Change) error {
+	id, err := idBytes(c.ID)
+	if err != nil {
+		return fmt.Errorf("record a change: %q is not an id", c.ID)
+	}
+	object := privateOf(c).object()
+	object[nameChange] = openObject(c)
+	content, err := contentOf(object)
+	if err != nil {
+		return err
+	}
+	k := s.keys.Load()
+	sealed := k.sealer().Seal(nil, intentPlace(id), content)
+	var head int64
+	return s.w.send(&job{
+		ctx: ctx, done: make(chan error, 1),
+		run: func(ctx context.Context, w *writer) error {
+			head = s.state.number
+			if now := s.keys.Load(); now.newest != k.newest { // the key is another one meanwhile
+				k, sealed = now, now.sealer().Seal(nil, intentPlace(id), content)
+			}
+			_, err := w.ExecContext(ctx, "INSERT INTO intent (id, head, generation, content) VALUES (?, ?, ?, ?)", id, head, k.newest, sealed)
+			return err
+		},
+		// Also when the caller has given up: the change is open then, and whoever settles open changes finds it.
+		committed: func() { s.begin(c.ID, intent{head, timeOf(micros(c.Begun))}) },
+	})
+}
+
+// begin remembers a change that is begun.
+func (s *Store) begin(id change.ID, one intent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[id] = one
+}
+
+// openObject is the public part of a change that is begun.
+func openObject(c change.Change) map[string]any {
+	return map[string]any{
+		"begun": json.Number(strconv.FormatInt(micros(c.Begun), 10)), "tenant": c.Tenant, "realm": c.Realm, "organization": c.Organization.ID, "alias": c.Organization.Alias,
+		"actorKind": c.Actor.Kind, "actor": c.Actor.Name, "keyID": c.Actor.KeyID, "origin": string(c.Origin), "op": string(c.Op), "type": c.Resource.Type, "resource": c.Resource.ID,
+	}
+}
+
+// openFrom is the change of openObject.
+func openFrom(object map[string]any) (c change.Change, err error) {
+	text := func(name string) string {
+		value, _ := object[name].(string)
+		return value
+	}
+	begun, _ := object["begun"].(json.Number)
+	us, err := begun.Int64()
+	if err != nil {
+		return c, errContent
+	}
+	c.Begun = timeOf(us)
+	public{
+		tenant: text("tenant"), realm: text("realm"), organization: text("organization"), alias: text("alias"), actorKind: text("actorKind"), actor: text("actor"), keyID: text("keyID"),
+		origin: text("origin"), op: text("op"), kind: text("type"), resource: text("resource"),
+	}.restore(&c)
+	return c, nil
+}
+
+// settlement is a settled change, ready to be written.
+type settlement struct {
+	s       *Store
+	c       change.Change
+	id      []byte
+	head    int64 // of its intent
+	intent  bool  // whether there is an intent to end
+	settled time.Time
+
+	content []byte
+	applied []byte // the compressed document, or nil
+	list    []store.Identifier
+	sealed  sealed
+}
+
+// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer, which is alone.
+type sealed struct {
+	generation int64
+	content    []byte
+	applied    []byte                // nil when the change leaves no document
+	hashes     [][seal.HashSize]byte // of the first subjects
+}
+
+// seal seals the settlement with a key.
+func (one *settlement) seal(k *keys) {
+	first := one.list[:min(len(one.list), maxSubjects)]
+	one.sealed = sealed{generation: k.newest, content: k.sealer().Seal(nil, entryPlace(one.id), one.content), hashes: make([][seal.HashSize]byte, len(first))}
+	if one.applied != nil {
+		one.sealed.applied = k.sealer().Seal(nil, appliedPlace(one.c.Tenant, one.c.Resource.ID), one.applied)
+	}
+	for i, identifier := range first {
+		one.sealed.hashes[i] = k.sealer().Hash(byte(identifier.Kind), identifier.Value)
+	}
+}
+
+// settlement prepares a change that is settled now. p is its private part.
+func (s *Store) settlement(c change.Change, p private) (settlement, error) {
+	id, err := idBytes(c.ID)
+	if err != nil {
+		return settlement{}, err
+	}
+	content, err := contentOf(p.object())
+	if err != nil {
+		return settlement{}, err
+	}
+	one := settlement{s: s, c: c, id: id, settled: s.o.Now(), content: content, list: store.IdentifiersOf(c)}
+	if one.applied, err = appliedOf(c); err != nil {
+		return settlement{}, err
+	}
+	one.seal(s.keys.Load())
+	return one, nil
+}
+
+// Settle implements store.Journal.
+func (s *Store) Settle(ctx context.Context, c change.Change) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !s.isOpen(c.ID) {
+		return fmt.Errorf("%s cannot be settled: %w", c.ID, store.ErrNotOpen)
+	}
+	one, err := s.settlement(c, privateOf(c))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	begun, is := s.open[c.ID]
+	delete(s.open, c.ID)
+	s.mu.Unlock()
+	if !is { // somebody else settled it meanwhile
+		return fmt.Errorf("%s cannot be settled: %w", c.ID, store.ErrNotOpen)
+	}
+	one.c.Begun, one.head, one.intent = begun.begun, begun.head, true
+	if err := s.w.settle(one); err != nil {
+		s.begin(c.ID, begun)
+		return s.away(err)
+	}
+	return nil
+}
+
+// write writes the entry of a settled change, and ends its intent.
+func (one settlement) write(ctx context.Context, w *writer) error {
+	s := one.s
+	if one.intent { // when somebody deleted the intent in the database, the entry is written all the same
+		if _, err := w.ExecContext(ctx, "DELETE FROM intent WHERE id = ?", one.id); err != nil {
+			return err
+		}
+	}
+	k := s.keys.Load()
+	if one.sealed.generation != k.newest { // the key is another one meanwhile
+		one.seal(k)
+	}
+	number := s.state.number + 1
+	commitment := commit(k.chain(number), one.content)
+	r := row{
+		number: number, id: one.id, epoch: s.state.epoch, begun: micros(one.c.Begun), settled: micros(one.settled), public: publicOf(one.c), commitment: commitment[:], generation: k.newest, content: one.sealed.content,
+	}
+	last := k.chain(number).Link(s.state.link, r.linked(), commitment)
+	r.link = last[:]
+	if _, err := w.ExecContext(ctx, insertEntry, r.values()...); err != nil {
+		return err
+	}
+	if err := index(ctx, w, number, one.sealed.hashes, len(one.list)); err != nil {
+		return err
+	}
+	if err := one.apply(ctx, w); err != nil {
+		return err
+	}
+	if one.intent {
+		if err := s.overlaps(ctx, w, number, one); err != nil {
+			return err
+		}
+	}
+	s.state.number, s.state.link = number, last
+	return nil
+}
+
+const insertEntry = "INSERT INTO entry (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+// maxSubjects is the number of subjects that are written with an entry. Those of a large group are written in steps
+// between the commits of other changes, so that these do not wait.
+const maxSubjects = 100
+
+// index writes the first hashes of what an entry is found by; all is the number of its subjects.
+func index(ctx context.Context, w *writer, number int64, hashes [][seal.HashSize]byte, all int) error {
+	for i := range hashes {
+		if _, err := w.ExecContext(ctx, insertSubject, hashes[i][:], number); err != nil {
+			return err
+		}
+	}
+	if all <= len(hashes) {
+		return nil
+	}
+	_, err := w.ExecContext(ctx, "INSERT INTO unindexed (number, next) VALUES (?, ?)", number, len(hashes))
+	return err
+}
+
+const insertSubject = "INSERT OR IGNORE INTO subject (hash, number) VALUES (?, ?)"
+
+// subjects writes hashes of what an entry is found by.
+func (s *Store) subjects(ctx context.Context, w *writer, number int64, list []store.Identifier) error {
+	sealer := s.keys.Load().sealer()
+	for _, one := range list {
+		hash := sealer.Hash(byte(one.Kind), one.Value)
+		if _, err := w.ExecContext(ctx, insertSubject, hash[:], number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Flush implements store.Journal.
+func (s *Store) Flush(ctx context.Context) error {
+	if err := s.w.flush(ctx); err != nil {
+		return s.away(err)
+	}
+	var wait int
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM unindexed").Scan(&wait); err != nil || wait == 0 {
+		return s.away(err)
+	}
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	return s.flushLocked(ctx)
+}
+
+// flushLocked is Flush for who holds upkeep.
+func (s *Store) flushLocked(ctx context.Context) error {
+	if err := s.w.flush(ctx); err != nil {
+		return s.away(err)
+	}
+	for {
+		more, err := s.indexStep(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// indexStep writes the next subjects of an entry with many. more reports whether there may be further ones.
+func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
+	var number, next int64
+	err = s.db.QueryRowContext(ctx, "SELECT number, next FROM unindexed ORDER BY number LIMIT 1").Scan(&number, &next)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, s.away(err)
+	}
+	e, err := s.byNumber(ctx, number)
+	if err != nil {
+		return false, err
+	}
+	list := store.IdentifiersOf(e.Change)
+	list = list[min(int(next), len(list)):]
+	return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		if err := s.subjects(ctx, w, number, list[:min(len(list), maxSubjects)]); err != nil {
+			return err
+		}
+		if len(list) <= maxSubjects {
+			_, err := w.ExecContext(ctx, "DELETE FROM unindexed WHERE number = ?", number)
+			return err
+		}
+		_, err := w.ExecContext(ctx, "UPDATE unindexed SET next = ? WHERE number = ? AND next = ?", next+maxSubjects, number, next)
+		return err
+	})
+}
+
+// Open implements store.Journal.
+func (s *Store) Open(ctx context.Context) ([]change.Change, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT id, generation, content FROM intent ORDER BY one")
+	if err != nil {
+		return nil, s.away(err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	k := s.keys.Load()
+	var out []change.Change
+	for rows.Next() {
+		var id, content []byte
+		var generation int64
+		if err := rows.Scan(&id, &generation, &content); err != nil {
+			return nil, s.away(err)
+		}
+		c, err := openIntent(k, id, generation, content)
+		if err != nil {
+			return nil, err
+		}
+		if s.isOpen(c.ID) { // else it waits for the commit of its settlement
+			out = append(out, c)
+		}
+	}
+	return out, s.away(rows.Err())
+}
+
+func (s *Store) isOpen(id change.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, is := s.open[id]
+	return is
+}
+
+func openIntent(k *keys, id []byte, generation int64, sealed []byte) (change.Change, error) {
+	content, err := k.open(generation, intentPlace(id), sealed)
+	if err != nil {
+		return change.Change{}, fmt.Errorf("an open change cannot be read: %w", err)
+	}
+	object, err := objectOf(content)
+	if err != nil {
+		return change.Change{}, err
+	}
+	begun, _ := object[nameChange].(map[string]any)
+	c, err := openFrom(begun)
+	if err != nil {
+		return c, err
+	}
+	p, err := privateFrom(object)
+	p.restore(&c)
+	c.ID = idText(id)
+	return c, err
+}
+
+// loadIntents remembers the changes that are begun.
+func (s *Store) loadIntents(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT id, head, generation, content FROM intent")
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	for rows.Next() {
+		var id, content []byte
+		var head, generation int64
+		if err := rows.Scan(&id, &head, &generation, &content); err != nil {
+			return err
+		}
+		c, err := openIntent(s.keys.Load(), id, generation, content)
+		if err != nil {
+			return err
+		}
+		s.open[c.ID] = intent{head, c.Begun}
+	}
+	return rows.Err()
+}
+
+// overlaps records the memberships that another change changed at the same time: a change of the same group that was
+// settled after this one began.
+func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one settlement) error {
+	mine := members(one.c)
+	if len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
+		return nil
+	}
+	rows, err := w.query(ctx, "SELECT id, generation, content FROM entry WHERE resource = ? AND number > ? AND number < ?", one.c.Resource.ID, one.head, number)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	both := map[string]bool{}
+	for rows.Next() {
+		var id, sealed []byte
+		var generation int64
+		if err := rows.Scan(&id, &generation, &sealed); err != nil {
+			return err
+		}
+		p, err := openPrivate(s.keys.Load(), generation, entryPlace(id), sealed)
+		if err != nil {
+			continue // somebody altered the entry: Verify finds it
+		}
+		for _, member := range slices.Concat(p.added, p.removed) {
+			if mine[member] {
+				both[member] = true
+			}
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(both) == 0 {
+		return err
+	}
+	list := make([]string, 0, len(both))
+	for member := range both {
+		list = append(list, member)
+	}
+	slices.Sort(list)
+	text, err := scim.Encode(list)
+	if err != nil {
+		return err
+	}
+	_, err = w.ExecContext(ctx, "INSERT INTO overlap (number, members) VALUES (?, ?)", number, string(text))
+	return err
+}
+
+// members are the users who join or leave the group that is changed.
+func members(c change.Change) map[string]bool {
+	out := make(map[string]bool, len(c.MembersAdded)+len(c.MembersRemoved))
+	for _, id := range slices.Concat(c.MembersAdded, c.MembersRemoved) {
+		out[id] = true
+	}
+	return out
+}
+
+// openPrivate opens the private part of an entry. It is empty when the entry is erased.
+func openPrivate(k *keys, generation int64, place string, sealed []byte) (private, error) {
+	if sealed == nil {
+		return private{}, nil
+	}
+	content, err := k.open(generation, place, sealed)
+	if err != nil {
+		return private{}, err
+	}
+	object, err := objectOf(content)
+	if err != nil {
+		return private{}, err
+	}
+	return privateFrom(object)
+}
+
+// Overlaps implements store.Journal.
+func (s *Store) Overlaps(ctx context.Context) ([]store.Overlap, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT o.members, "+prefixed("e.")+" FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number")
+	if err != nil {
+		return nil, s.away(err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	var out []store.Overlap
+	for rows.Next() {
+		var text string
+		var r row
+		if err := rows.Scan(append([]any{&text}, r.places()...)...); err != nil {
+			return nil, s.away(err)
+		}
+		one := store.Overlap{Change: r.entry(private{}).Change}
+		if err := json.Unmarshal([]byte(text), &one.Members); err != nil {
+			return nil, errContent
+		}
+		out = append(out, one)
+	}
+	return out, s.away(rows.Err())
+}
+
+// Observed implements store.Journal.
+func (s *Store) Observed(ctx context.Context, o store.Overlap, c change.Change) error {
+	ended, err := idBytes(o.Change.ID)
+	if err != nil {
+		return store.ErrNotFound
+	}
+	one, err := s.settlement(c, privateOf(c))
+	if err != nil {
+		return fmt.Errorf("record what was observed: %w", err)
+	}
+	return s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		result, err := w.ExecContext(ctx, "DELETE FROM overlap WHERE number = (SELECT number FROM entry WHERE id = ?)", ended)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, store.ErrNotFound)
+		}
+		return one.write(ctx, w)
+	})
+}

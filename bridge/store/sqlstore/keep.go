@@ -1,0 +1,455 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+)
+
+// pruneRows is the number of entries that are pruned in one commit. A writer waits for such a commit.
+const pruneRows = 20
+
+// Prune implements store.Keeper.
+func (s *Store) Prune(ctx context.Context, r store.Retention) (int64, error) {
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	if err := s.flushLocked(ctx); err != nil {
+		return 0, err
+	}
+	var out int64
+	for {
+		n, err := s.pruneStep(ctx, r)
+		out += n
+		if err != nil || n == 0 {
+			return out, err
+		}
+	}
+}
+
+// pruneStep prunes the oldest entries, if they are to be pruned. It returns their number.
+func (s *Store) pruneStep(ctx context.Context, r store.Retention) (int64, error) {
+	large := false
+	if r.MaxBytes > 0 {
+		size, err := s.size(ctx)
+		if err != nil {
+			return 0, err
+		}
+		large = size > r.MaxBytes
+	}
+	oldest := int64(-1)
+	if r.Changes > 0 {
+		oldest = micros(s.o.Now().Add(-r.Changes))
+	}
+	page, err := s.page(ctx, conditions{}, false, 0, pruneRows)
+	if err != nil {
+		return 0, s.away(err)
+	}
+	n := 0
+	for n < len(page) && (large || page[n].settled < oldest) {
+		n++
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	for i := range page[:n] {
+		if err := s.unindex(ctx, &page[i]); err != nil {
+			return 0, err
+		}
+	}
+	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		for i := range page[:n] {
+			if err := s.prune(ctx, w, page[i].number); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int64(n), s.shrink(ctx)
+}
+
+// shrink gives free pages back to the file system.
+func (s *Store) shrink(ctx context.Context) error {
+	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error {
+		rows, err := w.conn.QueryContext(ctx, "PRAGMA incremental_vacuum(64)")
+		if err != nil {
+			return err
+		}
+		defer rows.Close() //nolint:errcheck // rows.Err has the error
+		for rows.Next() {  //nolint:revive // SQLite frees a page for each row
+		}
+		return rows.Err()
+	})
+}
+
+// prune removes the first entry of the journal.
+func (s *Store) prune(ctx context.Context, w *writer, n int64) error {
+	r, p, err := s.readEntry(ctx, w, n)
+	if err != nil || r == nil {
+		return err
+	}
+	last, ok := sum(r.link)
+	if !ok || n != s.state.pruned+1 {
+		return &store.BrokenError{Number: s.state.pruned + 1, What: "the entry was removed or changed"}
+	}
+	list := store.IdentifiersOf(r.entry(p).Change)
+	if err := s.unsubject(ctx, w, r, list[:min(len(list), maxSubjects)]); err != nil {
+		return err
+	}
+	for _, statement := range []string{"DELETE FROM entry WHERE number = ?", "DELETE FROM overlap WHERE number = ?", "DELETE FROM unindexed WHERE number = ?"} {
+		if _, err := w.ExecContext(ctx, statement, n); err != nil {
+			return err
+		}
+	}
+	s.state.pruned, s.state.base = n, last
+	return nil
+}
+
+// unindex removes the subjects of an entry with many, in steps, until few are left.
+func (s *Store) unindex(ctx context.Context, r *row) error {
+	e, err := s.opened(r)
+	if err != nil {
+		return err
+	}
+	list := store.IdentifiersOf(e.Change)
+	for left := len(list); left > maxSubjects; {
+		from := max(left-maxSubjects, maxSubjects)
+		part := list[from:left]
+		err := s.w.write(ctx, func(ctx context.Context, w *writer) error {
+			if err := s.unsubject(ctx, w, r, part); err != nil {
+				return err
+			}
+			_, err := w.ExecContext(ctx, "INSERT INTO unindexed (number, next) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET next = excluded.next", r.number, from)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		left = from
+	}
+	return nil
+}
+
+// size is the number of bytes that the database uses, without free pages.
+func (s *Store) size(ctx context.Context) (int64, error) {
+	var pages, free int64
+	err := errors.Join(s.db.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages), s.db.QueryRowContext(ctx, "PRAGMA freelist_count").Scan(&free))
+	return (pages - free) * pageSize, s.away(err)
+}
+
+// Stats implements store.Keeper.
+func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
+	var out store.Stats
+	st, err := s.readHead(ctx, s.db, s.keys.Load())
+	if err != nil {
+		return out, s.away(err)
+	}
+	out.Entries = st.number - st.pruned
+	if out.Bytes, err = s.size(ctx); err != nil {
+		return out, err
+	}
+	s.mu.Lock()
+	for _, one := range s.open {
+		out.Open++
+		if age := s.o.Now().Sub(one.begun); age > out.Oldest {
+			out.Oldest = age
+		}
+	}
+	s.mu.Unlock()
+	s.w.mu.Lock()
+	out.Waiting = int64(len(s.w.waiting))
+	s.w.mu.Unlock()
+	return out, nil
+}
+
+// UseRing takes the keys of a changed key file. Every key that something is sealed with must be there; a new key is used
+// from the next Rekey on.
+func (s *Store) UseRing(r seal.Ring) error {
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	for _, sealer := range s.keys.Load().sealers {
+		if _, ok := r.Find(sealer.ID()); !ok {
+			return errKey
+		}
+	}
+	s.o.Ring = r
+	return nil
+}
+
+// Rekey implements store.Keeper.
+func (s *Store) Rekey(ctx context.Context) error {
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	if err := s.flushLocked(ctx); err != nil {
+		return err
+	}
+	if err := s.newGeneration(ctx); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) (bool, error){s.rekeyStep, s.rekeyApplied} {
+		for more := true; more; {
+			var err error
+			if more, err = step(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.w.write(ctx, s.rekeyRest); err != nil {
+		return err
+	}
+	k := *s.keys.Load()
+	k.sealers = map[int64]*seal.Sealer{k.newest: k.sealer()}
+	s.keys.Store(&k)
+	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+}
+
+// newGeneration begins to seal with the newest key of the key file, with a new secret of the chain.
+func (s *Store) newGeneration(ctx context.Context) error {
+	newest, k := s.o.Ring.Newest(), s.keys.Load()
+	id := newest.ID()
+	if k.sealer().ID() == id {
+		return nil
+	}
+	for _, sealer := range k.sealers {
+		if sealer.ID() == id {
+			return errors.New("the newest key of the key file is older than the key in use: the newest key must be on the last line")
+		}
+	}
+	next := *k
+	next.newest, next.sealers = k.newest+1, map[int64]*seal.Sealer{k.newest + 1: newest.Sealer()}
+	for generation, sealer := range k.sealers {
+		next.sealers[generation] = sealer
+	}
+	var err error
+	return s.w.send(&job{
+		ctx: ctx, done: make(chan error, 1),
+		run: func(ctx context.Context, w *writer) error {
+			if _, err = w.ExecContext(ctx, "INSERT INTO master (generation, key_id) VALUES (?, ?)", next.newest, id[:]); err != nil {
+				return err
+			}
+			l := link{first: s.state.number + 1, before: s.state.link}
+			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
+				return err
+			}
+			next.chains = append(k.chains[:len(k.chains):len(k.chains)], l)
+			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
+		},
+		committed: func() { s.keys.Store(&next) },
+	})
+}
+
+// rekeyStep seals the next entries again. more reports whether there may be further ones.
+func (s *Store) rekeyStep(ctx context.Context) (more bool, err error) {
+	newest := s.keys.Load().newest
+	var c conditions
+	c.add("generation < ?", newest)
+	page, err := s.page(ctx, c, false, 0, pruneRows)
+	if err != nil {
+		return false, s.away(err)
+	}
+	for i := range page {
+		if err := s.unindex(ctx, &page[i]); err != nil {
+			return false, err
+		}
+	}
+	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		for i := range page {
+			if err := s.rekeyEntry(ctx, w, page[i].number); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.flushLocked(ctx) // the subjects of large entries
+	}
+	return len(page) > 0, err
+}
+
+// rekeyEntry seals an entry with the newest key. The commitment stays.
+func (s *Store) rekeyEntry(ctx context.Context, w *writer, n int64) error {
+	r, p, err := s.readEntry(ctx, w, n)
+	if err != nil || r == nil {
+		return err
+	}
+	k := s.keys.Load()
+	list := store.IdentifiersOf(r.entry(p).Change)
+	if err := s.unsubject(ctx, w, r, list[:min(len(list), maxSubjects)]); err != nil {
+		return err
+	}
+	if _, err := w.ExecContext(ctx, "DELETE FROM unindexed WHERE number = ?", n); err != nil {
+		return err
+	}
+	var sealed []byte
+	if r.content != nil {
+		content, err := k.open(r.generation, entryPlace(r.id), r.content)
+		if err != nil {
+			return err
+		}
+		sealed = k.sealer().Seal(nil, entryPlace(r.id), content)
+	}
+	if _, err := w.ExecContext(ctx, "UPDATE entry SET generation = ?, content = ? WHERE number = ?", k.newest, sealed, n); err != nil {
+		return err
+	}
+	first := list[:min(len(list), maxSubjects)]
+	hashes := make([][seal.HashSize]byte, len(first))
+	for i, one := range first {
+		hashes[i] = k.sealer().Hash(byte(one.Kind), one.Value)
+	}
+	return index(ctx, w, n, hashes, len(list))
+}
+
+// rekeyRest seals the open changes and the secrets of the chain again, and forgets the older keys.
+func (s *Store) rekeyRest(ctx context.Context, w *writer) error {
+	k := s.keys.Load()
+	type open struct {
+		id, content []byte
+		generation  int64
+	}
+	rows, err := w.query(ctx, "SELECT id, generation, content FROM intent WHERE generation < ?", k.newest)
+	if err != nil {
+		return err
+	}
+	var intents []open
+	for rows.Next() {
+		var one open
+		if err := rows.Scan(&one.id, &one.generation, &one.content); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		intents = append(intents, one)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for _, one := range intents {
+		content, err := k.open(one.generation, intentPlace(one.id), one.content)
+		if err != nil {
+			return err
+		}
+		if _, err := w.ExecContext(ctx, "UPDATE intent SET generation = ?, content = ? WHERE id = ?", k.newest, k.sealer().Seal(nil, intentPlace(one.id), content), one.id); err != nil {
+			return err
+		}
+	}
+	for _, l := range k.chains {
+		secret := l.chain.Secret()
+		content := k.sealer().Seal(nil, chainPlace(l.first), secret[:])
+		signature := s.signChain(k.sealer(), l.first, content, l.before)
+		if _, err := w.ExecContext(ctx, "UPDATE chain SET generation = ?, secret = ?, signature = ? WHERE first = ?", k.newest, content, signature[:], l.first); err != nil {
+			return err
+		}
+	}
+	_, err = w.ExecContext(ctx, "DELETE FROM master WHERE generation < ?", k.newest)
+	return err
+}
+
+// Backup implements store.Keeper. VACUUM INTO reads one state, and the copy has no free pages.
+func (s *Store) Backup(ctx context.Context, file string) error {
+	if hostile(file) {
+		return fmt.Errorf("the path of the backup %q has a character that a path of a database cannot have (? # %%)", file)
+	}
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
+	size, err := s.size(ctx)
+	if err != nil {
+		return err
+	}
+	room, err := free(filepath.Dir(file))
+	if err != nil {
+		return fmt.Errorf("the directory of the backup cannot be examined: %w", err)
+	}
+	if room < size {
+		return fmt.Errorf("the backup needs %d MB and %s has room for %d MB: choose another directory", size>>20, filepath.Dir(file), room>>20)
+	}
+	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("the backup cannot be made: %w", err)
+	}
+	if err := made.Close(); err != nil {
+		return err
+	}
+	if err := s.copyTo(ctx, file); err != nil {
+		return errors.Join(fmt.Errorf("the backup failed: %w", err), os.Remove(file))
+	}
+	return nil
+}
+
+func (s *Store) copyTo(ctx context.Context, file string) error {
+	db, err := sql.Open("sqlite", "file:"+s.o.File+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // it only read
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+		return err
+	}
+	return syncFile(file)
+}
+
+// syncFile waits until a file is on the disk.
+func syncFile(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR, 0) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Restore makes a store from a backup, at a path where no store is. A new epoch begins, so that every reader of the
+// former store learns that the journal is another one.
+func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
+	if _, err := os.Stat(file); err == nil {
+		return fmt.Errorf("%s exists: move it away first, because the backup does not have what happened since", file)
+	}
+	if err := copyFile(backup, file); err != nil {
+		return fmt.Errorf("the backup cannot be copied: %w", err)
+	}
+	s, err := Open(ctx, Options{File: file, Ring: ring, Now: time.Now})
+	if err == nil {
+		_, err = s.Verify(ctx)
+	}
+	if err == nil {
+		err = s.w.write(ctx, func(context.Context, *writer) error {
+			s.state.epoch++ // the batch writes the signed end
+			return nil
+		})
+	}
+	if s != nil {
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("the backup cannot be used: %w", err), os.Remove(file), removeIfThere(file+".lock"))
+	}
+	return nil
+}
+
+func removeIfThere(file string) error {
+	err := os.Remove(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	defer in.Close()                                                      //nolint:errcheck // it was only read
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	_, err = out.ReadFrom(in)
+	return errors.Join(err, out.Sync(), out.Close())
+}

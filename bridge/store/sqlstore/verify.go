@@ -1,0 +1,309 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+)
+
+// Head implements store.Prover.
+func (s *Store) Head(ctx context.Context) (store.Head, error) {
+	st, err := s.readHead(ctx, s.db, s.keys.Load())
+	if err != nil {
+		return store.Head{}, s.away(err)
+	}
+	return s.head(st), nil
+}
+
+func (s *Store) head(st state) store.Head {
+	return store.Head{Store: s.id, Position: store.Position{Epoch: st.epoch, Number: st.number}, Link: st.link}
+}
+
+// Verify implements store.Prover. It reads one state of the database, from the newest entry to the oldest: an erasure
+// comes after what it erased.
+func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, error) {
+	s.upkeep.Lock() // an entry whose subjects are half removed would look altered
+	defer s.upkeep.Unlock()
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return store.Proof{}, s.away(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it only read
+	v := &verification{s: s, tx: tx, keys: s.keys.Load(), erased: map[int64]erasure{}, unindexed: map[int64]int64{}}
+	proof, err := v.run(ctx, heads)
+	if broken, is := errors.AsType[*store.BrokenError](err); is {
+		return store.Proof{}, broken
+	}
+	return proof, s.away(err)
+}
+
+// verification is one run of Verify.
+type verification struct {
+	s    *Store
+	tx   *sql.Tx
+	keys *keys
+	end  state
+
+	erased    map[int64]erasure // what was erased, by the number of the entry, until the entry is reached
+	unindexed map[int64]int64
+	subjects  int64 // the number of subjects that there have to be
+	heads     map[int64][]store.Head
+
+	later   *row // the entry after the present one
+	entries int64
+	wiped   int64
+	broken  *store.BrokenError // the lowest entry that is not as it was written
+}
+
+// find records an altered entry. The walk goes down, so the last one is the first of the journal.
+func (v *verification) find(number int64, what string) {
+	v.broken = &store.BrokenError{Number: number, What: what}
+}
+
+func (v *verification) run(ctx context.Context, heads []store.Head) (store.Proof, error) {
+	end, err := v.s.readHead(ctx, v.tx, v.keys)
+	if err != nil {
+		return store.Proof{}, err
+	}
+	v.end = end
+	if err := v.sort(heads); err != nil {
+		return store.Proof{}, err
+	}
+	if err := v.readUnindexed(ctx); err != nil {
+		return store.Proof{}, err
+	}
+	for before := int64(1) << 62; ; {
+		page, err := v.page(ctx, before)
+		if err != nil {
+			return store.Proof{}, err
+		}
+		for i := range page {
+			if err := v.entry(ctx, &page[i]); err != nil {
+				return store.Proof{}, err
+			}
+			before = page[i].number
+		}
+		if len(page) < pageRows {
+			break
+		}
+	}
+	if err := v.finish(ctx); err != nil {
+		return store.Proof{}, err
+	}
+	if v.broken != nil {
+		return store.Proof{}, v.broken
+	}
+	return store.Proof{Head: v.s.head(end), Entries: v.entries, Erased: v.wiped, Pruned: end.pruned}, nil
+}
+
+// sort sorts the heads that somebody kept by their numbers, and refuses those that the journal cannot have.
+func (v *verification) sort(heads []store.Head) error {
+	v.heads = map[int64][]store.Head{}
+	for _, h := range heads {
+		n := h.Position.Number
+		switch {
+		case h.Store != v.s.id:
+			return &store.BrokenError{What: fmt.Sprintf("the head %s is of another store", h)}
+		case n > v.end.number:
+			return &store.BrokenError{Number: v.end.number + 1, What: fmt.Sprintf("the entries from here to %s are gone: the end of the journal was cut off, or an older backup took its place", h.Position)}
+		case n == v.end.pruned && h.Link != v.end.base:
+			v.other(h)
+		case n > v.end.pruned:
+			v.heads[n] = append(v.heads[n], h)
+		}
+	}
+	return nil
+}
+
+func (v *verification) other(h store.Head) {
+	v.find(h.Position.Number, fmt.Sprintf("the head %s has another link: another journal took the place of this one", h))
+}
+
+func (v *verification) readUnindexed(ctx context.Context) error {
+	rows, err := v.tx.QueryContext(ctx, "SELECT number, next FROM unindexed")
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	for rows.Next() {
+		var n, next int64
+		if err := rows.Scan(&n, &next); err != nil {
+			return err
+		}
+		v.unindexed[n] = next
+	}
+	return rows.Err()
+}
+
+func (v *verification) page(ctx context.Context, before int64) ([]row, error) {
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+columns+" FROM entry WHERE number < ? ORDER BY number DESC LIMIT ?", before, pageRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	out := make([]row, 0, pageRows)
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(r.places()...); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// entry checks one entry, and the link of the entry after it.
+func (v *verification) entry(ctx context.Context, r *row) error {
+	switch {
+	case r.number > v.end.number:
+		v.find(r.number, "the entry was inserted behind the signed end")
+		return nil
+	case r.number <= v.end.pruned:
+		v.find(r.number, "the entry was inserted before the first one")
+		return nil
+	case v.later == nil:
+		if r.number < v.end.number {
+			v.find(r.number+1, "the entries from here to the end were removed")
+		} else if !bytes.Equal(r.link, v.end.link[:]) {
+			v.find(r.number, "the entry was changed")
+		}
+	case r.number < v.later.number-1:
+		v.find(r.number+1, "the entry was removed")
+	default:
+		v.link(v.later, r.link)
+	}
+	for _, h := range v.heads[r.number] {
+		if !bytes.Equal(h.Link[:], r.link) || h.Position.Epoch != r.epoch {
+			v.other(h)
+		}
+	}
+	v.entries++
+	if r.erased {
+		v.wiped++
+	}
+	later := *r
+	later.content = nil
+	v.later = &later
+	return v.content(ctx, r)
+}
+
+// link checks that an entry is linked to the link before it.
+func (v *verification) link(r *row, before []byte) {
+	last, ok1 := sum(before)
+	commitment, ok2 := sum(r.commitment)
+	made := [store.LinkSize]byte{}
+	if ok1 && ok2 {
+		made = v.keys.chain(r.number).Link(last, r.linked(), commitment)
+	}
+	if !ok1 || !ok2 || !bytes.Equal(made[:], r.link) {
+		v.find(r.number, "the entry was changed")
+	}
+}
+
+// content checks the private part of an entry, and what finds it.
+func (v *verification) content(ctx context.Context, r *row) error {
+	want, erased := r.commitment, false
+	if e, is := v.erased[r.number]; is {
+		want, erased = e.commitment, true
+		delete(v.erased, r.number)
+	}
+	if erased != r.erased || (r.content == nil) != (len(want) == 0) {
+		v.find(r.number, "its content was removed, or comes from before an erasure")
+		return nil
+	}
+	var p private
+	if r.content != nil {
+		content, err := v.keys.open(r.generation, entryPlace(r.id), r.content)
+		var object map[string]any
+		if err == nil {
+			object, err = objectOf(content)
+		}
+		if err == nil {
+			p, err = privateFrom(object)
+		}
+		if err != nil {
+			v.find(r.number, "its content was changed")
+			return nil
+		}
+		if made := commit(v.keys.chain(r.number), content); !bytes.Equal(made[:], want) {
+			v.find(r.number, "its content was changed")
+			return nil
+		}
+	}
+	if r.op == string(change.Erased) {
+		for _, e := range p.erased {
+			if _, later := v.erased[e.number]; !later {
+				v.erased[e.number] = e
+			}
+		}
+	}
+	return v.found(ctx, r, p)
+}
+
+// found checks that an entry is found by its subjects.
+func (v *verification) found(ctx context.Context, r *row, p private) error {
+	sealer := v.keys.sealers[r.generation]
+	if sealer == nil {
+		v.find(r.number, "its content was changed")
+		return nil
+	}
+	list := store.IdentifiersOf(r.entry(p).Change)
+	if next, is := v.unindexed[r.number]; is {
+		list = list[:min(int(next), len(list))]
+	}
+	v.subjects += int64(len(list))
+	for part := range slices.Chunk(list, maxSubjects) {
+		values := make([]any, 0, len(part)+1)
+		for _, one := range part {
+			hash := sealer.Hash(byte(one.Kind), one.Value)
+			values = append(values, hash[:])
+		}
+		var n int
+		if err := v.tx.QueryRowContext(ctx, "SELECT count(*) FROM subject WHERE hash IN ("+marks(len(part))+") AND number = ?", append(values, r.number)...).Scan(&n); err != nil {
+			return err
+		}
+		if n != len(part) {
+			v.find(r.number, "a search for the person does not find the entry: what it is found by was removed")
+		}
+	}
+	return nil
+}
+
+// finish checks the begin of the journal, and that nothing is found by more than it should be.
+func (v *verification) finish(ctx context.Context) error {
+	first := v.end.pruned + 1
+	switch {
+	case v.later == nil:
+		if v.end.number > v.end.pruned {
+			v.find(first, "all entries were removed")
+		} else if v.end.link != v.end.base {
+			v.find(0, errHead.What)
+		}
+	case v.later.number > first:
+		v.find(first, "the entry was removed")
+	default:
+		v.link(v.later, v.end.base[:])
+	}
+	for n := range v.erased {
+		if n > v.end.pruned && v.broken == nil {
+			v.find(n, "the entry was removed")
+		}
+	}
+	if v.broken != nil {
+		return nil
+	}
+	var n int64
+	if err := v.tx.QueryRowContext(ctx, "SELECT count(*) FROM subject").Scan(&n); err != nil {
+		return err
+	}
+	if n != v.subjects {
+		v.find(0, fmt.Sprintf("a search finds entries by %d values, and %d were written", n, v.subjects))
+	}
+	return nil
+}

@@ -1,0 +1,490 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// writer is the one goroutine that writes to the database. It joins what many callers write at the same time into one
+// commit, because a commit costs as much for one change as for a hundred.
+type writer struct {
+	s    *Store
+	db   *sql.DB
+	conn *sql.Conn
+
+	statements map[string]*sql.Stmt
+
+	jobs chan *job
+	kick chan struct{} // settlements wait
+	quit chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	waiting []settlement // settled changes that wait for a commit, oldest first
+	flushed []chan error // who waits until waiting is empty
+	broken  error        // why the last commit failed; nil after a commit
+
+	commits int64 // for tests; only the goroutine changes it while the store is open
+}
+
+// job is something to write.
+type job struct {
+	ctx context.Context //nolint:containedctx // the job is dropped when its caller gives up
+	// run executes statements in the transaction of the batch.
+	run func(ctx context.Context, w *writer) error
+	// committed is called after the commit, before the caller goes on; may be nil.
+	committed func()
+	// alone says that run is executed outside a transaction.
+	alone bool
+	done  chan error
+}
+
+// Bounds of a batch and of what waits.
+const (
+	maxBatch   = 256
+	maxWaiting = 10_000
+	// company is how long settlements wait for a job that is committed anyway: the commit of the next intent.
+	company = 5 * time.Millisecond
+	// again is the time until the next attempt after a commit that failed.
+	again = 250 * time.Millisecond
+)
+
+// errClosed says that the store was closed.
+var errClosed = errors.New("the store is closed")
+
+func newWriter(s *Store, db *sql.DB) *writer {
+	return &writer{
+		s: s, db: db, statements: map[string]*sql.Stmt{}, jobs: make(chan *job, maxBatch), kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// start begins to write.
+func (w *writer) start(ctx context.Context) error {
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w.conn = conn
+	go w.loop()
+	return nil
+}
+
+// stop ends the goroutine after a last batch, and closes the connection.
+func (w *writer) stop() error {
+	if w.conn == nil {
+		return w.db.Close()
+	}
+	close(w.quit)
+	<-w.done
+	var err error
+	for _, statement := range w.statements {
+		err = errors.Join(err, statement.Close())
+	}
+	return errors.Join(err, w.conn.Close(), w.db.Close())
+}
+
+// write executes statements, and returns when they are committed.
+func (w *writer) write(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
+	return w.send(&job{ctx: ctx, run: run, done: make(chan error, 1)})
+}
+
+// writeAlone executes statements that cannot be a part of a transaction.
+func (w *writer) writeAlone(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
+	return w.send(&job{ctx: ctx, run: run, alone: true, done: make(chan error, 1)})
+}
+
+// send hands a job to the goroutine, and returns when it is committed. When the caller gives up while the job is being committed, it is not known whether
+// it was.
+func (w *writer) send(j *job) error { return w.s.away(w.sent(j)) }
+
+func (w *writer) sent(j *job) error {
+	select {
+	case w.jobs <- j:
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	case <-w.quit:
+		return errClosed
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	case <-w.done:
+		select {
+		case err := <-j.done:
+			return err
+		default:
+			return errClosed
+		}
+	}
+}
+
+// settle adds a settlement to the next batch.
+func (w *writer) settle(one settlement) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.quit:
+		return errClosed
+	default:
+	}
+	if len(w.waiting) >= maxWaiting {
+		return fmt.Errorf("%d settled changes wait already: %w", len(w.waiting), w.broken)
+	}
+	w.waiting = append(w.waiting, one)
+	w.wake()
+	return nil
+}
+
+func (w *writer) wake() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}
+
+// flush waits until every settlement that waits now is committed. It fails when a commit fails.
+func (w *writer) flush(ctx context.Context) error {
+	w.mu.Lock()
+	if len(w.waiting) == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	done := make(chan error, 1)
+	w.flushed = append(w.flushed, done)
+	w.mu.Unlock()
+	w.wake()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.done:
+		select {
+		case err := <-done:
+			return err
+		default:
+			return errClosed
+		}
+	}
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case j := <-w.jobs:
+			w.batch(j)
+		case <-w.kick:
+			w.company(timer)
+		case <-timer.C: // after a commit that failed
+			w.batch(nil)
+		case <-w.quit:
+			w.end()
+			return
+		}
+		if w.failing() {
+			timer.Reset(again)
+		}
+	}
+}
+
+// company lets settlements wait for a job, unless somebody waits for them.
+func (w *writer) company(timer *time.Timer) {
+	w.mu.Lock()
+	urgent := len(w.flushed) > 0 || len(w.waiting) >= maxBatch
+	w.mu.Unlock()
+	if urgent {
+		w.batch(nil)
+		return
+	}
+	timer.Reset(company)
+	for {
+		select {
+		case j := <-w.jobs:
+			w.batch(j)
+			return
+		case <-timer.C:
+			w.batch(nil)
+			return
+		case <-w.kick:
+			w.mu.Lock()
+			urgent := len(w.flushed) > 0 || len(w.waiting) >= maxBatch
+			w.mu.Unlock()
+			if urgent {
+				w.batch(nil)
+				return
+			}
+		case <-w.quit:
+			return // the loop ends the same way
+		}
+	}
+}
+
+// end writes what waits, and answers everybody else.
+func (w *writer) end() {
+	w.batch(nil)
+	for {
+		select {
+		case j := <-w.jobs:
+			j.done <- errClosed
+			continue
+		default:
+		}
+		break
+	}
+	w.answer(errClosed)
+}
+
+func (w *writer) failing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting) > 0
+}
+
+// batch writes one job, the jobs and settlements that wait, and commits them together.
+func (w *writer) batch(first *job) {
+	var jobs []*job
+	if first != nil {
+		if first.alone {
+			first.done <- first.run(context.Background(), w)
+			return
+		}
+		jobs = append(jobs, first)
+	}
+	var alone *job
+	for len(jobs) < maxBatch && alone == nil {
+		select {
+		case j := <-w.jobs:
+			if j.alone {
+				alone = j
+			} else {
+				jobs = append(jobs, j)
+			}
+			continue
+		default:
+		}
+		break
+	}
+	w.mu.Lock()
+	settled := w.waiting[:min(len(w.waiting), maxBatch)]
+	w.mu.Unlock()
+	w.commit(jobs, settled)
+	if alone != nil {
+		alone.done <- alone.run(context.Background(), w)
+	}
+}
+
+// commit writes jobs and settlements. When a part of the batch fails, each part is written by itself, so that only the
+// part fails.
+func (w *writer) commit(jobs []*job, settled []settlement) {
+	all := make([]part, 0, len(jobs)+len(settled))
+	for _, one := range settled {
+		all = append(all, part{run: one.write})
+	}
+	for _, j := range jobs {
+		if j.ctx.Err() != nil {
+			j.done <- j.ctx.Err()
+			continue
+		}
+		all = append(all, part{run: j.run, committed: j.committed, done: j.done})
+	}
+	if len(all) == 0 {
+		return
+	}
+	err, failed := w.transaction(all)
+	switch {
+	case err == nil:
+		w.settled(len(settled), nil)
+		for _, p := range all {
+			p.answer(nil)
+		}
+	case failed && len(all) > 1:
+		w.each(all, len(settled))
+	default:
+		w.settled(0, err)
+		for _, p := range all {
+			p.answer(err)
+		}
+	}
+}
+
+// part is one part of a batch.
+type part struct {
+	run       func(ctx context.Context, w *writer) error
+	committed func()     // may be nil
+	done      chan error // nil for a settlement
+}
+
+func (p part) answer(err error) {
+	if err == nil && p.committed != nil {
+		p.committed()
+	}
+	if p.done != nil {
+		p.done <- err
+	}
+}
+
+// each commits the parts of a batch one by one. The first settled parts are settlements: after one that fails, the
+// others wait too, because their order is their order in the journal.
+func (w *writer) each(all []part, settled int) {
+	n := 0
+	var broken error
+	for i, p := range all {
+		if i < settled && broken != nil {
+			continue
+		}
+		err, _ := w.transaction([]part{p})
+		if i < settled {
+			if broken = err; err == nil {
+				n++
+			}
+		}
+		p.answer(err)
+	}
+	w.settled(n, broken)
+}
+
+// transaction writes parts in one transaction. failed reports that a part failed, and not the commit.
+func (w *writer) transaction(all []part) (err error, failed bool) { //nolint:revive // the error is the result
+	ctx := context.Background()
+	before := w.s.state
+	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err, false
+	}
+	for _, p := range all {
+		if err = p.run(ctx, w); err != nil {
+			failed = true
+			break
+		}
+	}
+	if err == nil && w.s.state != before {
+		k := w.s.keys.Load()
+		err = w.s.writeHead(ctx, w, k.sealer(), k.newest, w.s.state)
+	}
+	if err == nil {
+		if err = w.exec(ctx, "COMMIT"); err == nil {
+			w.commits++
+			return nil, false
+		}
+	}
+	w.s.state = before
+	_ = w.exec(ctx, "ROLLBACK") // SQLite may have rolled back already
+	return err, failed
+}
+
+// settled drops the settlements that are committed, and answers who waits for them.
+func (w *writer) settled(n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting = append(w.waiting[:0:0], w.waiting[n:]...)
+	w.broken = err
+	if len(w.waiting) == 0 || err != nil {
+		w.answerLocked(err)
+	}
+}
+
+// answer tells everybody who waits for settlements.
+func (w *writer) answer(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answerLocked(err)
+}
+
+func (w *writer) answerLocked(err error) {
+	for _, done := range w.flushed {
+		done <- err
+	}
+	w.flushed = nil
+}
+
+// exec executes a statement without arguments.
+func (w *writer) exec(ctx context.Context, query string) error {
+	_, err := w.ExecContext(ctx, query)
+	return err
+}
+
+// ExecContext implements execer. It prepares each statement once.
+func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.ExecContext(ctx, args...)
+}
+
+func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if statement := w.statements[query]; statement != nil {
+		return statement, nil
+	}
+	statement, err := w.conn.PrepareContext(ctx, query)
+	if err == nil {
+		w.statements[query] = statement
+	}
+	return statement, err
+}
+
+// rows reads rows of the table entry in the transaction of the batch.
+func (w *writer) rows(ctx context.Context, query string, args ...any) ([]row, error) {
+	rows, err := w.query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	var out []row
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(r.places()...); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// number reads a number in the transaction of the batch.
+func (w *writer) number(ctx context.Context, query string, args ...any) (out int64, err error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	err = statement.QueryRowContext(ctx, args...).Scan(&out)
+	return out, err
+}
+
+// text reads a text in the transaction of the batch; "" when there is no row.
+func (w *writer) text(ctx context.Context, query string, args ...any) (out string, err error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	err = statement.QueryRowContext(ctx, args...).Scan(&out)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return out, err
+}
+
+// checkpoint moves what the write-ahead log has into the database, and empties the log.
+func (w *writer) checkpoint(ctx context.Context) error {
+	var busy, log, moved int
+	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+}
+
+// query reads rows in the transaction of the batch.
+func (w *writer) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+var _ execer = (*writer)(nil)
