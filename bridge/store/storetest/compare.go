@@ -78,6 +78,11 @@ func (p *pair) check(*rapid.T) {
 	p.call("Entries", func(w *world) (any, error) { return w.entries(store.Query{}), nil })
 	p.call("Open", func(w *world) (any, error) { return w.open(), nil })
 	p.call("Overlaps", func(w *world) (any, error) { return w.overlaps(), nil })
+	for _, tenant := range []string{"/acme", "/other"} {
+		for _, id := range append(drawnUsers(), team, crew, "") {
+			p.call("Applied", func(w *world) (any, error) { return answered(w.store.Applied(w.Context(), tenant, id)) })
+		}
+	}
 	p.call("Stats", func(w *world) (any, error) {
 		stats := w.stats()
 		stats.Bytes = 0

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -156,11 +157,12 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 			last = m.entries[i].Change
 		}
 	}
+	id := cmp.Or(who.id, p.ID) // every entry of the user may be pruned
+	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return of.resource == id })
 	if count == 0 {
 		return 0, nil
 	}
 	m.forgetOverlaps(who)
-	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return who.id != "" && of.resource == who.id })
 	m.record(change.Change{
 		ID: change.NewID(), Begun: m.now(), Actor: change.Actor{Kind: "system"},
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,

@@ -17,7 +17,7 @@ func (w *world) overlaps() []store.Overlap {
 	w.Helper()
 	all, err := w.store.Overlaps(w.Context())
 	w.must(err)
-	return all
+	return append([]store.Overlap{}, all...) // an empty list may be nil
 }
 
 // overlap checks the overlaps, in their order.
