@@ -157,7 +157,7 @@ func forgetting() []behaviour {
 		}},
 		{"a member without changes is forgotten by the id", func(w *world) {
 			w.lived()
-			w.forgets(store.Person{ID: carla}, 1)
+			w.forgets(store.Person{ID: strings.ToUpper(carla)}, 1)
 			e := w.entry(4)
 			w.same("the members", []string{bert, anna}, e.MembersAdded)
 			w.same("no removed members", 0, len(e.MembersRemoved))
@@ -274,6 +274,12 @@ func forgetBusy(w *world) {
 		open.Outcome = change.Refused
 		w.settle(open)
 	}
+	other := w.user(change.Updated, bert, nil, person("anna", "e-9"))
+	w.intend(other)
+	w.keeps(store.Person{UserName: "anna"}, store.ErrAmbiguous) // an open change names a user too
+	w.keeps(store.Person{ExternalID: "e-9"}, store.ErrBusy)
+	other.After = nil
+	w.settle(other)
 	w.intend(w.user(change.Updated, bert, nil, person("bert", "")), w.group(crew, []string{bert}, nil))
 	w.forgets(store.Person{ID: anna}, 10)
 	w.same("the number of open changes", 2, len(w.open()))

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -156,11 +157,12 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 			last = m.entries[i].Change
 		}
 	}
+	id := cmp.Or(who.id, p.ID) // every entry of the user may be pruned
+	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return of.resource == id })
 	if count == 0 {
 		return 0, nil
 	}
 	m.forgetOverlaps(who)
-	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return who.id != "" && of.resource == who.id })
 	m.record(change.Change{
 		ID: change.NewID(), Begun: m.now(), Actor: change.Actor{Kind: "system"},
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
@@ -180,13 +182,13 @@ func (m *Memory) forgetOverlaps(who forgotten) {
 	m.overlaps = slices.DeleteFunc(m.overlaps, func(o store.Overlap) bool { return len(o.Members) == 0 })
 }
 
-// forgotten is a person whom a store forgets.
+// forgotten is a person that a store forgets.
 type forgotten struct {
 	id    string             // of the user, or "" for a person without a user
 	names []store.Identifier // the identifiers beside the id
 }
 
-// identified finds the user whom a person's identifiers name.
+// identified finds the user that a person's identifiers name.
 func (m *Memory) identified(p store.Person) (forgotten, error) {
 	given := p.Identifiers()
 	changes := make([]change.Change, 0, len(m.entries)+len(m.open))
