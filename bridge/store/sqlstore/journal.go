@@ -381,10 +381,10 @@ func (s *Store) loadIntents(ctx context.Context, tx *sql.Tx) error {
 // settled after this one began.
 func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one settlement) error {
 	mine := members(one.c)
-	if len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
+	if one.c.Resource.Type != "Group" || len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
 		return nil
 	}
-	rows, err := w.query(ctx, "SELECT id, generation, content FROM entry WHERE resource = ? AND number > ? AND number < ? AND op <> ?", one.c.Resource.ID, one.head, number, string(change.Observed))
+	rows, err := w.query(ctx, "SELECT id, generation, content FROM entry WHERE resource = ? AND number > ? AND number < ? AND type = 'Group' AND op <> ?", one.c.Resource.ID, one.head, number, string(change.Observed))
 	if err != nil {
 		return err
 	}
@@ -449,7 +449,8 @@ func openPrivate(k *keys, generation int64, place string, sealed []byte) (privat
 
 // Overlaps implements store.Journal.
 func (s *Store) Overlaps(ctx context.Context) ([]store.Overlap, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT o.members, "+prefixed("e.")+" FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number")
+	query := "SELECT o.members, " + prefixed("e.") + " FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number"
+	rows, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, s.away(err)
 	}

@@ -12,28 +12,28 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-func ring(t testing.TB, lines ...string) seal.Ring {
-	t.Helper()
+func ring(tb testing.TB, lines ...string) seal.Ring {
+	tb.Helper()
 	text := ""
 	for _, line := range lines {
 		text += line + "\n"
 	}
 	r, err := seal.ParseRing(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
 
-func open(t testing.TB, file string, r seal.Ring) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), Options{File: file, Ring: r})
+func open(tb testing.TB, file string, r seal.Ring) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), Options{File: file, Ring: r})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
