@@ -87,7 +87,7 @@ func (s *Store) shrink(ctx context.Context) error {
 			return err
 		}
 		defer rows.Close() //nolint:errcheck // rows.Err has the error
-		for rows.Next() { // SQLite frees a page for each row
+		for rows.Next() {  // SQLite frees a page for each row
 		}
 		return rows.Err()
 	})

@@ -199,6 +199,7 @@ const maxUsers = 1000
 
 // users are the ids of the users whose entries have one of the hashes.
 func (s *Store) users(ctx context.Context, hashes []any) ([]string, error) {
+	//nolint:gosec // only question marks
 	query := "SELECT DISTINCT resource FROM entry WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM subject WHERE hash IN (" + marks(len(hashes)) + ")) LIMIT ?"
 	rows, err := s.db.QueryContext(ctx, query, append(hashes, maxUsers)...)
 	if err != nil {

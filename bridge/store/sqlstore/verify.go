@@ -238,16 +238,16 @@ func (v *verification) content(ctx context.Context, r *row) error {
 // private is the content of an entry; ok is false when it is not the one of the commitment.
 func (v *verification) private(r *row, commitment []byte) (p private, ok bool) {
 	content, err := v.keys.open(r.generation, entryPlace(r.id), r.content)
-	if err != nil {
-		return p, false
-	}
-	object, err := objectOf(content)
-	if err != nil {
+	if err != nil || len(content) < saltSize {
 		return p, false
 	}
 	made := commit(v.keys.chain(r.number), content)
+	object, err := objectOf(content)
+	if err != nil || !bytes.Equal(made[:], commitment) {
+		return p, false
+	}
 	p, err = privateFrom(object)
-	return p, err == nil && bytes.Equal(made[:], commitment)
+	return p, err == nil
 }
 
 // found checks that an entry is found by its subjects.
