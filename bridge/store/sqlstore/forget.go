@@ -26,11 +26,11 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 	}
 	s.upkeep.Lock()
 	defer s.upkeep.Unlock()
-	who, err := s.identify(ctx, p)
+	open, err := s.Open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	open, err := s.Open(ctx)
+	who, err := s.identify(ctx, p, open)
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +64,7 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 }
 
 // identify finds the user whom a person's identifiers name, and the other identifiers of the user.
-func (s *Store) identify(ctx context.Context, p store.Person) (store.Forgotten, error) {
+func (s *Store) identify(ctx context.Context, p store.Person, open []change.Change) (store.Forgotten, error) {
 	if err := s.flushLocked(ctx); err != nil {
 		return store.Forgotten{}, err
 	}
@@ -76,6 +76,16 @@ func (s *Store) identify(ctx context.Context, p store.Person) (store.Forgotten, 
 	}
 	for _, id := range users {
 		ids[strings.ToLower(id)] = id
+	}
+	for _, c := range open {
+		if c.Resource.Type == "User" && c.Resource.ID != "" && slices.ContainsFunc(store.IdentifiersOf(c), func(one store.Identifier) bool { return slices.Contains(given, one) }) {
+			ids[strings.ToLower(c.Resource.ID)] = c.Resource.ID
+		}
+		for _, id := range slices.Concat(c.MembersAdded, c.MembersRemoved) {
+			if strings.EqualFold(id, p.ID) {
+				ids[strings.ToLower(id)] = id
+			}
+		}
 	}
 	if p.ID != "" { // a user whose id is only among the members of groups
 		for e, err := range s.entriesOf(ctx, store.Person{ID: p.ID}.Identifiers()) {
@@ -103,6 +113,11 @@ func (s *Store) identify(ctx context.Context, p store.Person) (store.Forgotten, 
 	}
 	if who.ID == "" {
 		return who, nil
+	}
+	for _, c := range open {
+		if strings.EqualFold(c.Resource.ID, who.ID) {
+			who.Names = append(who.Names, store.NamesOf(store.IdentifiersOf(c))...)
+		}
 	}
 	for e, err := range s.entriesOf(ctx, store.Person{ID: who.ID}.Identifiers()) {
 		if err != nil {

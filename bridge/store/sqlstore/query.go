@@ -82,6 +82,9 @@ func (s *Store) pages(ctx context.Context, where conditions, q store.Query, yiel
 		}
 		for i := range page {
 			e, err := s.opened(&page[i])
+			if ctx.Err() != nil {
+				e, err = store.Entry{}, ctx.Err()
+			}
 			if !yield(e, err) || err != nil {
 				return
 			}
