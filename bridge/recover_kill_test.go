@@ -120,7 +120,7 @@ func (k *kill) everywhere(t *testing.T, b apptest.Bridge, label string, p killPr
 			before := k.shape(t, b, p, id, who)
 			k.journal.intended = nil
 			k.proxy.Inject(keycloaktest.Fault{Nth: n, Stage: stage, Drop: true})
-			k.proxy.Inject(keycloaktest.Fault{From: n + 1, Drop: true})
+			k.proxy.Inject(keycloaktest.Fault{From: n + 1, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}}}) // so that no call is repeated
 			err := p.run(t.Context(), k.call(t, b, p.endpoint, id), who)
 			k.proxy.ClearFaults()
 			if err == nil {
