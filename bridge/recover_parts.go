@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
 // weigh compares all parts of the change with Keycloak. A part that needs further calls is compared only while the
@@ -41,7 +41,7 @@ func (v *recovery) members(ctx context.Context) (trace, error) {
 	in := map[string]bool{}
 	if v.exists {
 		var err error
-		if in, err = v.r.wall.MembersAmong(ctx, v.cur.groupID, keycloak.ParseUserIDs(slices.Concat(added, removed))); err != nil {
+		if in, err = v.r.wall.MembersAmong(ctx, v.cur.groupID, keycloak.ParseUserIDs(patch.Distinct(slices.Concat(added, removed)))); err != nil {
 			return trace{}, err
 		}
 	}
@@ -101,11 +101,6 @@ func (v *recovery) resource() trace {
 		return v.untold(attributesPart)
 	}
 	return trace{whole: holds, nothing: !holds}
-}
-
-// same compares two documents by the versions that clients see.
-func same(a, b scim.Document) bool {
-	return (a == nil) == (b == nil) && scim.Resource{Document: a}.Version() == scim.Resource{Document: b}.Version()
 }
 
 // away reports whether the resource that should join the tenant is as it was before: it left the tenant, or it is not

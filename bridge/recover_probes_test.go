@@ -42,7 +42,9 @@ func (k *kill) deletes(ctx context.Context, call bridge.Call, _ string) error {
 	return err
 }
 
-func op(verb, path string, value any) any { return map[string]any{"op": verb, "path": path, "value": value} }
+func op(verb, path string, value any) any {
+	return map[string]any{"op": verb, "path": path, "value": value}
+}
 
 func membersOf(ids ...string) []any {
 	out := make([]any, len(ids))

@@ -179,3 +179,8 @@ func (v *recovery) isWrite(s plan.Said) bool {
 func (v *recovery) expels() bool {
 	return slices.ContainsFunc(v.steps, func(s plan.Said) bool { return s.Kind == plan.KindExpelUser })
 }
+
+// same compares two documents by the versions that clients see.
+func same(a, b scim.Document) bool {
+	return (a == nil) == (b == nil) && scim.Resource{Document: a}.Version() == scim.Resource{Document: b}.Version()
+}

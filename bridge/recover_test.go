@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -272,17 +273,18 @@ func TestAnotherCreationOfTheNameIsNotTheInterruptedOne(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(o *recordedService, again func()){
 		"repeated": func(_ *recordedService, again func()) { again() },
-		"by hand":  func(o *recordedService, _ func()) { o.makeAccount("joe", nil) },
+		"by hand": func(o *recordedService, _ func()) {
+			o.makeAccount("joe", nil)
+			o.realm.Send(o.t, http.MethodPost, "/groups", `{"name":"other"}`)
+		},
 	} {
 		for _, kind := range []string{"create", "create a group"} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				t.Parallel()
 				o := newRecordedService(t)
 				c := o.interrupt(o.changing()[kind])
-				c.Begun = c.Begun.Add(-1) // within the same millisecond it would be the same creation
-				o.later = 0
+				c.Begun = c.Begun.Add(-time.Second) // the other came a second later
 				prepare(o, func() {
-					c.Begun = c.Begun.Add(-1e9)
 					if err := o.changing()[kind](t.Context()); err != nil {
 						t.Fatal(err)
 					}
@@ -453,8 +455,8 @@ func TestObserveSaysWhoIsAMember(t *testing.T) {
 		outcome        change.Outcome
 		reason         string
 	}{
-		"a member and others": {"acme", o.team, []string{o.ann, o.jane, nobody}, []string{o.jane}, []string{o.ann, nobody}, change.Done, ""},
-		"a group that is gone": {"acme", nobody, []string{o.jane, o.ann}, nil, []string{o.jane, o.ann}, change.Done, ""},
+		"a member and others":   {"acme", o.team, []string{o.ann, o.jane, nobody}, []string{o.jane}, []string{o.ann, nobody}, change.Done, ""},
+		"a group that is gone":  {"acme", nobody, []string{o.jane, o.ann}, nil, []string{o.jane, o.ann}, change.Done, ""},
 		"a tenant that is gone": {"gone", o.team, []string{o.jane}, nil, nil, change.Unknown, "the tenant"},
 		"not an id":             {"acme", "a/b", []string{o.jane}, nil, nil, change.Unknown, "not an id"},
 	} {
