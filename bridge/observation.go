@@ -13,8 +13,8 @@ import (
 // writes nothing. The result is an ended change with the operation Observed: MembersAdded are the members, and
 // MembersRemoved the others. Nobody is a member of a group that is gone.
 //
-// The outcome is Unknown, with a reason and all users in MembersRemoved empty, when the tenant does not exist any
-// longer or the group is protected. An error says that Keycloak cannot be asked now: the caller tries again later.
+// The outcome is Unknown, with a reason and without members, when the tenant does not exist any longer or the group is
+// protected. An error says that Keycloak cannot be asked now: the caller tries again later.
 func (s *Service) Observe(ctx context.Context, path, group string, members []string) (change.Change, error) {
 	c := change.Change{
 		ID: change.NewID(), Begun: s.directory.Now(), Origin: change.Observation, Tenant: path,

@@ -84,7 +84,7 @@ func (groupKind) holds(r *request, cur current, doc scim.Document) (holds, told 
 	return len(p) == 0, true
 }
 
-// proves reads no more of a group than a change that is planned without the group.
+// proves reads of a group what a change needs that is planned without the group.
 func (groupKind) proves(ctx context.Context, r *request) (current, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {

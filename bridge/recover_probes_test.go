@@ -102,8 +102,8 @@ func (k *kill) usersOf() map[string]killProbe {
 		"deactivates": {endpoint: "/Users", prepare: k.userWith("", true), run: k.patches(op("replace", "active", false))},
 		"reactivates": {endpoint: "/Users", prepare: k.userWith(`,"active":false`, false), run: k.patches(op("replace", "active", true), op("replace", "title", "Clerk"))},
 		"deletes":     {endpoint: "/Users", prepare: k.userWith("", true), run: k.deletes},
-		"passes":      {endpoint: "/Users", prepare: k.userWith(`,"title":"Clerk"`, false), run: put("Clerk"), hidden: true},
-		"titles":      {endpoint: "/Users", prepare: k.userWith(`,"title":"Clerk"`, false), run: put("Editor"), hidden: true},
+		"passes":      {endpoint: "/Users", prepare: k.userWith(`,"title":"Clerk"`, false), run: put("Clerk"), hidden: true, password: true},
+		"titles":      {endpoint: "/Users", prepare: k.userWith(`,"title":"Clerk"`, false), run: put("Editor"), password: true},
 	}
 }
 
@@ -160,6 +160,15 @@ func TestAChangeOfAUserThatIsKilledAnywhereIsRecovered(t *testing.T) {
 				t.Fatal(err)
 			}
 			return id.String()
+		}})
+		k.everywhere(t, b, "parts", killProbe{endpoint: "/Users", run: k.patches(op("replace", "active", false)), prepare: func(t *testing.T, b apptest.Bridge, name string) string {
+			t.Helper()
+			id := k.Realm.Create(t, "/Users", `{"userName":"`+name+`@acme.test"}`) // of another tenant
+			k.Admit(t, id, "acme")
+			for _, group := range []string{"a-", "b-"} {
+				b.Create(t, "/Groups", `{"displayName":"`+group+name+`","members":[{"value":"`+id+`"}]}`)
+			}
+			return id
 		}})
 	})
 }

@@ -45,12 +45,19 @@ func (k *kill) shape(t *testing.T, b apptest.Bridge, p killProbe, id, name strin
 			t.Fatal(err)
 		}
 	}
+	if tenant := k.Realm.App.Watcher.Tenants.ByPath(b.Path(t)); tenant.Fitness().OrganizationGroups && len(organizations) > 0 {
+		more, err := b.Admin.OrganizationGroupsOf(t.Context(), tenant.Organization.ID, parsed)
+		if err != nil && keycloak.KindOf(err) != keycloak.NotFound {
+			t.Fatal(err)
+		}
+		groups = append(groups, more...)
+	}
 	var names []string
 	for _, g := range groups {
 		names = append(names, strings.ReplaceAll(g.Name, name, "NAME"))
 	}
 	slices.Sort(names)
-	password := p.hidden && b.CanLogIn(t, k.Server, user.Username, killPassword)
+	password := p.password && b.CanLogIn(t, k.Server, user.Username, killPassword)
 	return strings.ReplaceAll(fmt.Sprint(user.Username, user.Email, user.FirstName, user.LastName, user.Enabled, " online ", online, " offline ", offline, " organizations ", len(organizations),
 		" groups ", names, " roles ", b.RolesOf(t, id), " password ", password, shapeOfAttributes(user.Attributes)), name, "NAME")
 }

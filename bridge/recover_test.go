@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -232,7 +233,7 @@ func TestAnInterruptedChangeOfWhatIsGone(t *testing.T) {
 	}
 }
 
-// TestAnInterruptedChangeThatKeycloakHasInPart is unknown, and says who joined and who left.
+// TestAnInterruptedChangeThatKeycloakHasInPart is unknown, and names the users that joined and left.
 func TestAnInterruptedChangeThatKeycloakHasInPart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -443,7 +444,7 @@ func TestAnOutageIsAnErrorOfRecover(t *testing.T) {
 	}
 }
 
-// TestObserveSaysWhoIsAMember now, and who is not.
+// TestObserveSaysWhoIsAMember now, and names the others.
 func TestObserveSaysWhoIsAMember(t *testing.T) {
 	t.Parallel()
 	o := newRecordedService(t)
@@ -525,4 +526,35 @@ func mappingOf(t *testing.T, text string) *mapping.Mapping {
 		t.Fatal(problems)
 	}
 	return m
+}
+
+// TestAnInterruptedReleaseIsRecovered: an account and a group that were adopted lose their owner again, and the tenant
+// still sees them.
+func TestAnInterruptedReleaseIsRecovered(t *testing.T) {
+	t.Parallel()
+	o := newRecordedService(t)
+	o.realm.Send(t, http.MethodPost, "/groups", `{"name":"old"}`)
+	if err := o.changing()["adopt"](t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	undo := func() []change.Change {
+		o.forget()
+		_ = o.service.Adopt(t.Context(), o.tenant.Operator(), bridge.AdoptOptions{Undo: true}, func(bridge.Adoption) error { return nil })
+		return o.intended
+	}
+	o.refuses = errors.New("the process ended")
+	first := undo()
+	o.refuses = nil
+	wantEnd(t, "not begun", o.recovered(kept(t, first[0])), change.Failed, 0)
+	released := undo()
+	if len(released) != 2 {
+		t.Fatalf("%d were released", len(released))
+	}
+	for _, c := range released {
+		got := o.recovered(kept(t, c))
+		wantEnd(t, c.Resource.Type, got, change.Done, 1)
+		if got.After == nil {
+			t.Errorf("the %s is gone", c.Resource.Type)
+		}
+	}
 }
