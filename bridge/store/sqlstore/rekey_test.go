@@ -94,8 +94,8 @@ func TestARekeyThatBreaksOffGoesOn(t *testing.T) {
 	if err := s.newGeneration(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if more, err := s.rekeyStep(t.Context()); err != nil || !more {
-		t.Fatalf("one step: %t, %v", more, err)
+	if last, more, err := s.rekeyStep(t.Context(), 0); err != nil || !more || last != pruneRows {
+		t.Fatalf("one step ends at %d, %t, %v", last, more, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
