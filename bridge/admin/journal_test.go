@@ -274,7 +274,7 @@ func TestAHistoryIsEverythingAboutAPerson(t *testing.T) {
 		users string
 	}{
 		"j1":                {jane, "j1 acme jane 5;"},
-		" J1 ":              {jane, "j1 acme jane 5;"},
+		"\tJ1 ":             {jane, "j1 acme jane 5;"},
 		"jane@acme.example": {jane, "j1 acme jane 5;"},
 		"17":                {jane, "j1 acme jane 5;"},
 		"jane":              {append(slices.Clone(jane), "created jane"), "j1 acme jane 5;j3 globex jane 1;"},

@@ -185,13 +185,13 @@ func foundTexts(found admin.Found, user string) []string {
 	case found.Entries == 0:
 		return []string{fmt.Sprintf("the store has no change about %q: changes that are older than store.retention are gone, and so is everything about a person that scim-bridge store forget erased", user)}
 	case len(found.Users) == 0:
-		return []string{fmt.Sprintf("%s, and no user has come of them", count(found.Entries, "change"))}
+		return []string{changes(found.Entries) + " without a user, such as a creation that Keycloak refused"}
 	case len(found.Users) == 1:
-		return []string{fmt.Sprintf("%s about the user %s", count(found.Entries, "change"), knownText(found.Users[0]))}
+		return []string{fmt.Sprintf("%s about the user %s", changes(found.Entries), knownText(found.Users[0]))}
 	}
 	out := []string{fmt.Sprintf("%q names %d users; the id of one shows only that user:", user, len(found.Users))}
 	for _, u := range found.Users {
-		out = append(out, fmt.Sprintf("  %s: %s, the last at %s", knownText(u), count(u.Entries, "change"), timeText(u.Last)))
+		out = append(out, fmt.Sprintf("  %s: %s, the last at %s", knownText(u), changes(u.Entries), timeText(u.Last)))
 	}
 	return out
 }
@@ -205,12 +205,12 @@ func knownText(u admin.Known) string {
 	return text + " in the realm " + u.Realm
 }
 
-// count is a number with its noun.
-func count(n int, noun string) string {
+// changes is a number of changes with its noun.
+func changes(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 change"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d changes", n)
 }
 
 // oneUser returns what the journal has about a user, and the entries that still say something about the user. It is an

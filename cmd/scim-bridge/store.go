@@ -138,17 +138,17 @@ func forget(cmd *cobra.Command, file, user string, yes bool) error {
 		return err
 	}
 	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
-	who := strconv.Quote(user) + ", of whom no user has come"
+	who := strconv.Quote(user) + " (only changes without a user)"
 	if len(found.Users) == 1 {
 		who = "the user " + knownText(found.Users[0])
 	}
-	fmt.Fprintln(in.out, printable(fmt.Sprintf("This erases what %s of the store say about %s. Nobody can undo this.", count(telling, "change"), who)))
+	fmt.Fprintln(in.out, printable(fmt.Sprintf("This erases what %s of the store say about %s. Nobody can undo this.", changes(telling), who)))
 	if !yes && !in.yes("Erase this?") {
 		return errors.New("nothing was erased")
 	}
 	n, err := running.Forget(cmd.Context(), user)
 	if err == nil {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", count(n, "change"))
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", changes(n))
 	}
 	return err
 }
