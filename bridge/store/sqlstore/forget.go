@@ -169,6 +169,11 @@ func (s *Store) erase(ctx context.Context, w *writer, who store.Forgotten, numbe
 	if err := forgetOverlaps(ctx, w, who, numbers); err != nil {
 		return 0, err
 	}
+	if who.ID != "" {
+		if _, err := w.ExecContext(ctx, "DELETE FROM applied WHERE resource = ?", who.ID); err != nil {
+			return 0, err
+		}
+	}
 	now := s.o.Now()
 	c := change.Change{
 		ID: change.NewID(), Begun: now, Actor: change.Actor{Kind: "system"}, Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,

@@ -90,6 +90,7 @@ type settlement struct {
 	settled time.Time
 
 	content []byte
+	applied []byte // the compressed document, or nil
 	list    []store.Identifier
 	sealed  sealed
 }
@@ -98,13 +99,17 @@ type settlement struct {
 type sealed struct {
 	generation int64
 	content    []byte
+	applied    []byte                // nil when the change leaves no document
 	hashes     [][seal.HashSize]byte // of the first subjects
 }
 
 // seal seals the settlement with a key.
 func (one *settlement) seal(k *keys) {
 	first := one.list[:min(len(one.list), maxSubjects)]
-	one.sealed = sealed{k.newest, k.sealer().Seal(nil, entryPlace(one.id), one.content), make([][seal.HashSize]byte, len(first))}
+	one.sealed = sealed{generation: k.newest, content: k.sealer().Seal(nil, entryPlace(one.id), one.content), hashes: make([][seal.HashSize]byte, len(first))}
+	if one.applied != nil {
+		one.sealed.applied = k.sealer().Seal(nil, appliedPlace(one.c.Tenant, one.c.Resource.ID), one.applied)
+	}
 	for i, identifier := range first {
 		one.sealed.hashes[i] = k.sealer().Hash(byte(identifier.Kind), identifier.Value)
 	}
@@ -121,6 +126,9 @@ func (s *Store) settlement(c change.Change, p private) (settlement, error) {
 		return settlement{}, err
 	}
 	one := settlement{s: s, c: c, id: id, settled: s.o.Now(), content: content, list: store.IdentifiersOf(c)}
+	if one.applied, err = appliedOf(c); err != nil {
+		return settlement{}, err
+	}
 	one.seal(s.keys.Load())
 	return one, nil
 }
@@ -175,6 +183,9 @@ func (one settlement) write(ctx context.Context, w *writer) error {
 		return err
 	}
 	if err := index(ctx, w, number, one.sealed.hashes, len(one.list)); err != nil {
+		return err
+	}
+	if err := one.apply(ctx, w); err != nil {
 		return err
 	}
 	if one.intent {

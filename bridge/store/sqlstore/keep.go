@@ -195,13 +195,12 @@ func (s *Store) Rekey(ctx context.Context) error {
 	if err := s.newGeneration(ctx); err != nil {
 		return err
 	}
-	for {
-		more, err := s.rekeyStep(ctx)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
+	for _, step := range []func(context.Context) (bool, error){s.rekeyStep, s.rekeyApplied} {
+		for more := true; more; {
+			var err error
+			if more, err = step(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {

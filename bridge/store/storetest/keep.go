@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Head implements store.Prover.
@@ -158,6 +160,7 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 		return 0, nil
 	}
 	m.forgetOverlaps(who)
+	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return who.id != "" && of.resource == who.id })
 	m.record(change.Change{
 		ID: change.NewID(), Begun: m.now(), Actor: change.Actor{Kind: "system"},
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
