@@ -182,6 +182,8 @@ func showHistory(cmd *cobra.Command, file, user string, o output) error {
 // foundTexts says whose changes were found.
 func foundTexts(found admin.Found, user string) []string {
 	switch {
+	case found.Entries == 0 && len(found.Applied) > 0:
+		return []string{fmt.Sprintf("the store has no change about %q, because all are older than store.retention; scim-bridge export --user writes the last values", user)}
 	case found.Entries == 0:
 		return []string{fmt.Sprintf("the store has no change about %q: changes that are older than store.retention are gone, and so is everything about a person that scim-bridge store forget erased", user)}
 	case len(found.Users) == 0:
