@@ -45,7 +45,7 @@ type Applied struct {
 
 // History calls each with everything that the journal has about a person, oldest first, also about a deleted person.
 // text is the id, a userName, an address or an externalId. Of the members that a change of a group names, the entries
-// have only this person.
+// have only this person, also among the steps.
 func (a *Admin) History(ctx context.Context, text string, each func(Entry) error) (Found, error) {
 	out, q, err := a.find(ctx, text)
 	if err != nil {
@@ -63,6 +63,12 @@ func (a *Admin) History(ctx context.Context, text string, each func(Entry) error
 		view := viewOf(e)
 		view.MembersAdded = slices.DeleteFunc(slices.Clone(view.MembersAdded), others)
 		view.MembersRemoved = slices.DeleteFunc(slices.Clone(view.MembersRemoved), others)
+		if e.Resource.Type == "Group" {
+			view.Steps = slices.DeleteFunc(slices.Clone(view.Steps), func(step string) bool {
+				words := strings.Fields(step)
+				return len(words) > 0 && !strings.HasSuffix(words[0], "_group") && !slices.ContainsFunc(words, func(word string) bool { return persons[word] })
+			})
+		}
 		view.Differences = Differences(view.Before, view.After)
 		if err := each(view); err != nil {
 			return out, err

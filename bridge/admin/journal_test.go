@@ -305,10 +305,15 @@ func TestAHistoryIsEverythingAboutAPerson(t *testing.T) {
 func TestAHistoryNamesNoOtherPerson(t *testing.T) {
 	t.Parallel()
 	j := newJournaled(t)
-	j.records(t, life()...)
-	var members, values []string
+	all := life()
+	all[2].Steps = []string{"update_group g1 [name]", "add_member g1 j1", "add_member g1 j2", "grant_roles j1 [a b]", "grant_roles j9 [a]", ""}
+	j.records(t, all...)
+	var members, values, steps []string
 	if _, err := j.History(t.Context(), "17", func(e admin.Entry) error {
 		members = append(members, fmt.Sprint(e.MembersAdded, e.MembersRemoved))
+		if e.Resource.Type == "Group" {
+			steps = append(steps, e.Steps...)
+		}
 		for _, d := range e.Differences {
 			if e.Op == "deactivated" {
 				values = append(values, d.Path)
@@ -318,7 +323,10 @@ func TestAHistoryNamesNoOtherPerson(t *testing.T) {
 	}); err != nil || !slices.Equal(members, []string{"[] []", "[j1] []", "[] []", "[] [j1]", "[] []"}) || !slices.Equal(values, []string{"active"}) {
 		t.Errorf("History() has the members %v and the values %v, %v", members, values, err)
 	}
-	if e, err := j.Change(t.Context(), string(j.ids[2])); err != nil || !slices.Equal(e.MembersAdded, []string{"j1", "j2"}) {
+	if want := []string{"update_group g1 [name]", "add_member g1 j1", "grant_roles j1 [a b]", ""}; !slices.Equal(steps, want) {
+		t.Errorf("History() has the steps %q, want %q", steps, want)
+	}
+	if e, err := j.Change(t.Context(), string(j.ids[2])); err != nil || !slices.Equal(e.MembersAdded, []string{"j1", "j2"}) || len(e.Steps) != 6 {
 		t.Errorf("the journal lost members: %v, %v", e.MembersAdded, err)
 	}
 }

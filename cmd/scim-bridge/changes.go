@@ -168,11 +168,15 @@ func showHistory(cmd *cobra.Command, file, user string, o output) error {
 	if err != nil {
 		return err
 	}
-	notes := cmd.OutOrStdout()
-	if o != asText {
-		notes = cmd.ErrOrStderr() // the notes are not entries
-	}
 	warn(cmd, found.Warning)
+	notes := cmd.OutOrStdout()
+	switch {
+	case o == asText:
+	case len(found.Users) == 1:
+		return p.end() // a program needs no note
+	default:
+		notes = cmd.ErrOrStderr() // a note is not an entry
+	}
 	for _, line := range foundTexts(found, user) {
 		fmt.Fprintln(notes, printable(line))
 	}
