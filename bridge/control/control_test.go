@@ -66,15 +66,15 @@ func (*bridgeOf) Adopt(_ context.Context, by tenant.Principal, o admin.AdoptOpti
 }
 
 // servedRegistry has a realm, an organization, and the tenant that represents all organizations.
-func servedRegistry(t testing.TB) *tenant.Registry {
-	t.Helper()
+func servedRegistry(tb testing.TB) *tenant.Registry {
+	tb.Helper()
 	saas := &tenant.Tenant{Path: "saas", Realm: "saas", Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}}
 	saas.Policy.RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 3}
 	acme := &tenant.Tenant{Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{Alias: "acme"}, Mapping: mapping.Default(scim.Tolerant)}
 	every := &tenant.Tenant{Path: "saas/organizations/*", Realm: "saas", Organization: tenant.Organization{Alias: tenant.EveryOrganization}, Mapping: mapping.Default(scim.Tolerant)}
 	registry, err := tenant.NewRegistry(saas, acme, every)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return registry
 }

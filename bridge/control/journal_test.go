@@ -59,8 +59,15 @@ func TestTheSocketHasTheViewsOfTheJournal(t *testing.T) {
 	t.Parallel()
 	c, _, a := servedWith(t, journaled(t))
 	for _, f := range []admin.Filter{
-		{}, {Newest: true, Limit: 2}, {Tenant: "saas", Resource: "u1", Op: "updated", Outcome: "done"}, {After: 3}, {Since: time.Unix(0, 1)}, {Until: time.Unix(0, 1)},
-		{User: "jane&limit=-1#%zz \"\n\u202e<script>"}, {Since: time.Now().Add(-time.Hour).In(time.FixedZone("", 3600)), Until: time.Now().Add(time.Hour)}, {Limit: 1 << 62},
+		{},
+		{Newest: true, Limit: 2},
+		{Tenant: "saas", Resource: "u1", Op: "updated", Outcome: "done"},
+		{After: 3},
+		{Since: time.Unix(0, 1)},
+		{Until: time.Unix(0, 1)},
+		{User: "jane&limit=-1#%zz \"\n\u202e<script>"},
+		{Since: time.Now().Add(-time.Hour).In(time.FixedZone("", 3600)), Until: time.Now().Add(time.Hour)},
+		{Limit: 1 << 62},
 	} {
 		var wantAnswer, answer admin.Answer
 		want, err := gather(func(each func(admin.Entry) error) (err error) {

@@ -47,8 +47,8 @@ func entriesOf(t *testing.T, out string) []admin.Entry {
 	return all
 }
 
-// TestTheCommandsAnswerWhoDidWhat: an operator finds why an account is disabled, and who did it, also after the account
-// is deleted.
+// TestTheCommandsAnswerWhoDidWhat: an operator finds the change that disabled an account, and its
+// client, also after the account is deleted.
 func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), storetest.NewMemory(nil), nil)
@@ -170,8 +170,16 @@ func TestWithoutAStoreTheCommandsSayWhatToConfigure(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"changes", "list"}, {"changes", "show", string(change.NewID())}, {"history", "jane"}, {"audit", "verify"}, {"audit", "export"}, {"export", "--user", "jane"},
-		{"store", "check"}, {"store", "backup", filepath.Join(t.TempDir(), "backup")}, {"store", "forget", "--user", "jane", "--yes"}, {"store", "rekey"},
+		{"changes", "list"},
+		{"changes", "show", string(change.NewID())},
+		{"history", "jane"},
+		{"audit", "verify"},
+		{"audit", "export"},
+		{"export", "--user", "jane"},
+		{"store", "check"},
+		{"store", "backup", filepath.Join(t.TempDir(), "backup")},
+		{"store", "forget", "--user", "jane", "--yes"},
+		{"store", "rekey"},
 	} {
 		if out, told, code := command(t, "", append(args, "--config", file)...); code != exitFailure || !strings.Contains(told, "this bridge has no store") || !strings.Contains(told, "scim-bridge store newkey makes") {
 			t.Errorf("%v without a store = %d, %s%s", args, code, out, told)
