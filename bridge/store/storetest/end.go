@@ -23,6 +23,7 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"Flush":    s.Flush,
 		"Open":     func(ctx context.Context) error { return second(s.Open(ctx)) },
 		"Entry":    func(ctx context.Context) error { return second(s.Entry(ctx, open.ID)) },
+		"Applied":  func(ctx context.Context) error { return second(s.Applied(ctx, "/acme", anna)) },
 		"Overlaps": func(ctx context.Context) error { return second(s.Overlaps(ctx)) },
 		"Observed": func(ctx context.Context) error { return s.Observed(ctx, o, observed) },
 		"Head":     func(ctx context.Context) error { return second(s.Head(ctx)) },

@@ -208,7 +208,7 @@ func linked(before link, e store.Entry) link {
 
 // overlapping are the members of a settled change that entries changed between its beginning and its end.
 func (m *Memory) overlapping(late entry) []string {
-	if late.Resource.Type != groupType || late.Op == change.Observed {
+	if late.Resource.Type != groupType {
 		return nil
 	}
 	mine := members(late.Change)

@@ -21,7 +21,7 @@ import (
 // forward and back. Run closes the store.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store) {
 	t.Helper()
-	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), forgetting(), pruning(), keeping(), ends()} {
+	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), ends()} {
 		for _, one := range room {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()
@@ -284,7 +284,7 @@ func (w *world) open() []change.Change {
 	w.Helper()
 	open, err := w.store.Open(w.Context())
 	w.must(err)
-	return open
+	return append([]change.Change{}, open...) // an empty list may be nil
 }
 
 func (w *world) stats() store.Stats {
