@@ -95,7 +95,7 @@ func (a *Admin) find(ctx context.Context, text string) (out Found, q store.Query
 		out.Entries++
 		tenants[e.Tenant] = true
 		if e.Resource.Type == "User" && e.Resource.ID != "" {
-			users[e.Resource.ID] = users[e.Resource.ID].with(e, nameOf(e.After, e.Before))
+			users[e.Resource.ID] = users[e.Resource.ID].with(e, nameIn(e))
 		}
 		for _, id := range slices.Concat(e.MembersAdded, e.MembersRemoved) {
 			members[id] = members[id].with(e, "")

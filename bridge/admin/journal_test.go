@@ -331,6 +331,24 @@ func TestAHistoryNamesNoOtherPerson(t *testing.T) {
 	}
 }
 
+// TestAFailedChangeGivesNoName: the user still has the former name.
+func TestAFailedChangeGivesNoName(t *testing.T) {
+	t.Parallel()
+	j := newJournaled(t)
+	failed := user(change.Updated, "j1", named("jane"), named("joe"))
+	failed.Outcome = change.Failed
+	j.records(t, failed)
+	found, err := j.History(t.Context(), "j1", func(e admin.Entry) error {
+		if e.Resource.Name != "jane" {
+			t.Errorf("the name is %s", e.Resource.Name)
+		}
+		return nil
+	})
+	if err != nil || len(found.Users) != 1 || found.Users[0].Name != "jane" {
+		t.Errorf("History() = %+v, %v", found, err)
+	}
+}
+
 // TestAHistoryOfMemberships: a user that the journal only knows as a member is found by the id.
 func TestAHistoryOfMemberships(t *testing.T) {
 	t.Parallel()

@@ -72,7 +72,7 @@ func listChanges(cmd *cobra.Command, f changesFlags) error {
 	}
 	warn(cmd, answer.Warning)
 	if f.filter.Limit > 0 && answer.Entries == f.filter.Limit {
-		fmt.Fprintf(cmd.ErrOrStderr(), "these are %d changes; --limit 0 lists all\n", answer.Entries)
+		fmt.Fprintf(cmd.ErrOrStderr(), "the list ends at --limit %d; --limit 0 lists all\n", f.filter.Limit)
 	}
 	return p.end()
 }

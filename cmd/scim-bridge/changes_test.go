@@ -102,7 +102,7 @@ func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 			t.Errorf("changes list as CSV = %v, %v", table, err)
 		}
 	}
-	if out, told, code := command(t, "", "changes", "list", "--config", file, "--limit", "2"); code != 0 || strings.Count(out, "\n") != 3 || told != "these are 2 changes; --limit 0 lists all\n" {
+	if out, told, code := command(t, "", "changes", "list", "--config", file, "--limit", "2"); code != 0 || strings.Count(out, "\n") != 3 || told != "the list ends at --limit 2; --limit 0 lists all\n" {
 		t.Errorf("changes list = %d, %s%s", code, out, told)
 	}
 	if out := succeeds(t, "changes", "show", "--config", file, id, "--output", "json"); len(entriesOf(t, out)[0].Differences) != 1 {
