@@ -63,7 +63,7 @@ func rooms() map[string][]string {
 		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
 		// The operator's views and verbs, and their transports.
-		"bridge/admin":   {"bridge", "bridge/tenant", "bridge/realm"},
+		"bridge/admin":   {"bridge", "bridge/change", "bridge/store", "bridge/tenant", "bridge/realm", "scim"},
 		"bridge/console": {"bridge/admin", "bridge/tenant"},
 		"bridge/control": {"bridge/admin"},
 

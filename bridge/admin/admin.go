@@ -11,6 +11,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	Bridge   Bridge
 	Brake    Brake
 	Adopter  Adopter
+	Store    store.Store // nil when the configuration has no store
 }
 
 // Bridge is the running bridge.
@@ -43,6 +45,8 @@ type Bridge interface {
 	Revoke(ctx context.Context, realm, revocation string) error
 	// Refresh begins the next check of the realms at once.
 	Refresh()
+	// ReadKeys gives the store the keys that its key file has now.
+	ReadKeys() error
 }
 
 // Brake is the removal brake (guard.Brake).

@@ -113,7 +113,7 @@ func build(c config.Config, o Options) (*App, error) {
 		Forget: a.forget, Organizations: organizationsOf(c, a.log),
 	}
 	a.Admin = admin.New(admin.Options{
-		Version: o.Version, Started: time.Now(), Now: time.Now, Log: a.log, Tenants: tenants, Activity: a.activity, Bridge: operated{a}, Brake: a.Service.Brake(), Adopter: a.Service,
+		Version: o.Version, Started: time.Now(), Now: time.Now, Log: a.log, Tenants: tenants, Activity: a.activity, Bridge: operated{a}, Brake: a.Service.Brake(), Adopter: a.Service, Store: o.Store,
 	})
 	a.metrics.Show(a.metricState())
 	options := a.serverOptions(tenants)
