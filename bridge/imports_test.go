@@ -70,7 +70,7 @@ func rooms() map[string][]string {
 		// The entry points, which name themselves in a change (bridge/change is a leaf), and the composition.
 		"bridge/server": {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
 		"bridge/app": everybodysRooms("bridge", "bridge/admin", "bridge/auth", "bridge/console", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
-			"bridge/server", "bridge/store", "config"),
+			"bridge/server", "bridge/store", "bridge/store/seal", "bridge/store/sqlstore", "config"),
 		// It is for tests: no other package may import it.
 		"bridge/app/apptest": {
 			"bridge", "bridge/app", "bridge/auth", "bridge/auth/authtest", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/realm", "bridge/server", "bridge/store", "bridge/tenant", "config", "docs", "keycloak", "keycloak/keycloaktest", "scim", "scim/client",

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -65,12 +66,29 @@ type Options struct {
 	// File is the configuration as the file contains it. Set it when the bridge runs with other settings than the
 	// file; nil otherwise.
 	File *config.Config
-	// Store is where the bridge keeps its changes. App.Serve closes it.
+	// Store is where the bridge keeps its changes; nil for the store that the configuration describes, if it describes
+	// one. App.Serve closes the store.
 	Store store.Store
 }
 
-// New builds a bridge. It makes no call over the network; Serve and Watcher.Check do.
+// New builds a bridge, and opens its store, which Serve or Close closes. It makes no call over the network; Serve and Watcher.Check do.
 func New(c config.Config, o Options) (*App, error) {
+	if o.Store != nil {
+		return build(c, o)
+	}
+	var err error
+	if o.Store, err = openStore(context.Background(), c.Store); err != nil {
+		return nil, err
+	}
+	a, err := build(c, o)
+	if err != nil && o.Store != nil {
+		err = errors.Join(err, o.Store.Close())
+	}
+	return a, err
+}
+
+// build is New with a store that is open, or with no store.
+func build(c config.Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}

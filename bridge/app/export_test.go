@@ -31,10 +31,7 @@ func (a *App) Narrow(late int) { a.keeper.maxLate = late }
 func (a *App) Prune(ctx context.Context) { a.keeper.prune(ctx) }
 
 // Retain sets which entries Prune keeps.
-func (a *App) Retain(r store.Retention) { a.keeper.retention = r }
+func (a *App) Retain(r store.Retention) { a.keeper.retention = func() store.Retention { return r } }
 
-// GoOn lets every change go on while the store is away.
-func (a *App) GoOn() { a.keeper.goesOn = true }
-
-// EndStore ends the work on the store, as Serve does at its end.
-func (a *App) EndStore(ctx context.Context) { a.closeStore(ctx) }
+// Retention says which changes Prune keeps.
+func (a *App) Retention() store.Retention { return a.retention() }

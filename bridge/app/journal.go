@@ -39,7 +39,9 @@ type journal struct {
 	closed map[change.ID]struct{} // settled since the last sweep; the store may still call them open
 	late   []lateChange           // oldest end first
 	size   int                    // of late, and of the late changes that have not ended
-	away   bool                   // whether the last call of the store failed
+	// unwritten says that the last change could not be recorded, and unkept that the last work on the store failed. Each
+	// is repaired by its own success, because a full disk can still be read.
+	unwritten, unkept bool
 }
 
 // lateChange is a change that has ended, and whose end the store does not have.
@@ -80,6 +82,9 @@ func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, e
 	began := time.Now()
 	err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, c) })
 	j.metrics.Intended(time.Since(began))
+	if err == nil || isAway(err) && ctx.Err() == nil {
+		j.tell(&j.unwritten, err)
+	}
 	reason := j.despite(c)
 	switch {
 	case err == nil:
@@ -149,6 +154,7 @@ func (i *intent) Settle(ctx context.Context, c change.Change, failure error) err
 		i.end(c.ID)
 		return err
 	}
+	i.tell(&i.unwritten, err)
 	size := i.reserve(sizeOf(c))
 	if size == 0 { // a sweep reads in Keycloak how it ended
 		i.end(c.ID)
@@ -158,30 +164,35 @@ func (i *intent) Settle(ctx context.Context, c change.Change, failure error) err
 	return nil
 }
 
-// call calls the store, and waits at most as long as the journal's patience. It remembers whether the store answered.
+// call calls the store, and waits at most as long as the journal's patience.
 func (j *journal) call(ctx context.Context, f func(context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, j.patience)
+	ctx, cancel := context.WithTimeout(ctx, j.patience)
 	defer cancel()
-	err := f(bounded)
-	if err == nil || isAway(err) && ctx.Err() == nil {
-		j.tell(err)
-	}
-	return err
+	return f(ctx)
 }
 
-// tell logs when the store stops to answer, and when it answers again.
-func (j *journal) tell(err error) {
+// isAway reports whether a call of the store failed in a way that passes.
+func isAway(err error) bool {
+	return errors.Is(err, store.ErrAway) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// tell sets one of the two states of the store. The log tells when the store stops to answer, and when it answers again.
+func (j *journal) tell(state *bool, err error) {
 	j.mu.Lock()
-	changed := j.away != (err != nil)
-	j.away = err != nil
+	before := j.away()
+	*state = err != nil
+	now := j.away()
 	j.mu.Unlock()
 	switch {
-	case changed && err != nil:
-		j.log.Error("the store does not answer: check its disk and its file, and read docs/explanation/store.md", zap.Error(err))
-	case changed:
+	case now && !before:
+		j.log.Error("the store does not answer: check the disk and the file of the store", zap.Error(err))
+	case before && !now:
 		j.log.Info("the store answers again")
 	}
 }
+
+// away reports whether the store does not answer. The caller holds mu.
+func (j *journal) away() bool { return j.unwritten || j.unkept }
 
 func (j *journal) begin(id change.ID) {
 	j.mu.Lock()
@@ -326,9 +337,11 @@ func (j *journal) journalLate(ctx context.Context, l lateChange) error {
 		intended := l.Change
 		intended.Outcome, intended.Done, intended.Reason = "", 0, ""
 		// The store can have it all the same, because it can fail after its commit. Settle finds that out.
-		if err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, intended) }); isAway(err) {
+		err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, intended) })
+		if isAway(err) {
 			return err
 		}
+		j.tell(&j.unwritten, nil)
 	}
 	err := j.call(ctx, func(ctx context.Context) error { return j.store.Settle(ctx, l.Change) })
 	if errors.Is(err, store.ErrNotOpen) { // an earlier attempt succeeded, and its answer was lost
@@ -338,9 +351,4 @@ func (j *journal) journalLate(ctx context.Context, l lateChange) error {
 		})
 	}
 	return err
-}
-
-// isAway reports whether a call of the store failed in a way that passes.
-func isAway(err error) bool {
-	return errors.Is(err, store.ErrAway) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -126,9 +127,15 @@ func (r *reader) asked() []string {
 
 func newStoredBridge(t *testing.T) *storedBridge {
 	t.Helper()
+	return newStoredBridgeThat(t, config.OnFailureRefuse)
+}
+
+// newStoredBridgeThat makes a bridge with store.onFailure.
+func newStoredBridgeThat(t *testing.T, onFailure config.OnFailure) *storedBridge {
+	t.Helper()
 	b := &storedBridge{fake: keycloaktest.NewFake(t), memory: storetest.NewMemory(nil), read: &reader{}}
 	b.store = &brokenStore{Store: b.memory}
-	b.Bridge = apptest.NewStoredBridge(t, b.fake.Server(), b.store, nil)
+	b.Bridge = apptest.NewStoredBridge(t, b.fake.Server(), b.store, func(c *config.Config) { c.Store.OnFailure = onFailure })
 	b.App.ReadWith(b.read)
 	b.jane = b.Create(t, "/Users", `{"userName":"jane","title":"Boss"}`)
 	b.joe = b.Create(t, "/Users", `{"userName":"joe"}`)
@@ -327,8 +334,7 @@ func TestWhatEndsAccessGoesOnWithoutTheStore(t *testing.T) {
 // answered, and the journal gets every change later, in its order.
 func TestEveryChangeGoesOnIfTheConfigurationSaysSo(t *testing.T) {
 	t.Parallel()
-	b := newStoredBridge(t)
-	b.App.GoOn()
+	b := newStoredBridgeThat(t, config.OnFailureContinue)
 	b.memory.Fail(errDisk)
 	for _, r := range b.writes() {
 		b.wantMade(t, r)

@@ -203,7 +203,7 @@ func TestTheHeadOfTheJournalIsInTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.App.EndStore(t.Context())
+	b.App.Close(t.Context())
 	lines = b.Lines.FilterMessage("head of the journal").All()
 	last := lines[len(lines)-1]
 	if got, err := store.ParseHead(fmt.Sprint(last.ContextMap()["head"])); err != nil || got != want || last.Level != zapcore.InfoLevel || len(lines) != 5 {
@@ -270,7 +270,7 @@ func TestABridgeThatEndsGivesTheStoreWhatWaits(t *testing.T) {
 			if back {
 				b.memory.Fail(nil)
 			}
-			b.App.EndStore(t.Context())
+			b.App.Close(t.Context())
 			b.memory.Fail(nil)
 			lost := b.logged("the bridge ends before the store answers: changes that were made are not in the journal")
 			if got := b.since(t); back != (len(got) == 1) || back != (lost == 0) || !b.store.closed {

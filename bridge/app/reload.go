@@ -62,6 +62,9 @@ func (a *App) apply(c config.Config) (problem string) {
 	if err == nil {
 		toKeycloak, toOthers, err = a.newTransports(c)
 	}
+	if err == nil {
+		err = a.useKeys(c.Store)
+	}
 	if err != nil {
 		return err.Error()
 	}

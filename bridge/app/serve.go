@@ -34,7 +34,7 @@ func Run(ctx context.Context, c config.Config, version string) error {
 // it only once: it also ends what New began, even when it fails.
 func (a *App) Serve(ctx context.Context) error {
 	defer a.stopTracing(context.WithoutCancel(ctx))
-	defer a.closeStore(context.WithoutCancel(ctx))
+	defer a.Close(context.WithoutCancel(ctx))
 	c, log := a.inForce(), a.log
 	var listenConfig net.ListenConfig
 	scimListener, err := listenConfig.Listen(ctx, "tcp", string(c.Server.Listen))

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,7 +13,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/sqlstore"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -25,16 +30,62 @@ const (
 	closing    = 10 * time.Second
 )
 
+// openStore opens the store of a configuration; nil when there is none.
+func openStore(ctx context.Context, c config.Store) (store.Store, error) {
+	if !c.On() {
+		return nil, nil //nolint:nilnil // without the section there is no store
+	}
+	ring, err := seal.ParseRing(c.Keys.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("store.keyFile: %w", err)
+	}
+	s, err := sqlstore.Open(ctx, sqlstore.Options{File: c.SQLite.File, Ring: ring, Normal: c.Durability == config.DurabilityNormal})
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return s, nil
+}
+
+// keyedStore is a store whose key file can change while it is open.
+type keyedStore interface {
+	UseRing(ring seal.Ring) error
+}
+
+// useKeys gives the store the keys of a changed key file.
+func (a *App) useKeys(c config.Store) error {
+	if a.keeper == nil || c.Keys.Reveal() == a.config.Store.Keys.Reveal() {
+		return nil
+	}
+	keyed, is := a.keeper.store.(keyedStore)
+	if !is {
+		return nil
+	}
+	ring, err := seal.ParseRing(c.Keys.Reveal())
+	if err == nil {
+		err = keyed.UseRing(ring)
+	}
+	if err != nil {
+		return fmt.Errorf("store.keyFile: %w", err)
+	}
+	return nil
+}
+
 // newService makes the Service, with a keeper of its changes if there is a store.
 func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bridge.Service {
 	if a.options.Store == nil {
 		return bridge.New(realms, a.serviceOptions(tenants, audit{a.log}))
 	}
-	j := newJournal(a.options.Store, false, a.log, a.metrics)
+	j := newJournal(a.options.Store, a.config.Store.OnFailure == config.OnFailureContinue, a.log, a.metrics)
 	service := bridge.New(realms, a.serviceOptions(tenants, j))
 	read, _ := any(service).(keycloakReader)
-	a.keeper = newKeeper(j, read, store.Retention{})
+	a.keeper = newKeeper(j, read, a.retention)
 	return service
+}
+
+// retention says which changes the configuration in force keeps.
+func (a *App) retention() store.Retention {
+	r := a.inForce().Store.Retention
+	return store.Retention{Changes: time.Duration(r.Changes), MaxBytes: r.MaxBytes}
 }
 
 // KeepStore is one round of the work on the store: it settles what a crash or an outage left open. Serve calls it every
@@ -45,10 +96,11 @@ func (a *App) KeepStore(ctx context.Context, now time.Time) {
 	}
 }
 
-// closeStore ends the work on the store, when no request runs any more.
-func (a *App) closeStore(ctx context.Context) {
+// Close ends the work on the store and closes the store, when no request runs any more. Serve does it at its end; only a
+// program that never calls Serve calls it.
+func (a *App) Close(ctx context.Context) {
 	if a.keeper != nil {
-		a.keeper.stop(ctx)
+		a.keeper.ending.Do(func() { a.keeper.stop(ctx) })
 	}
 }
 
@@ -66,9 +118,10 @@ type keeper struct {
 	*journal
 
 	read      keycloakReader
-	retention store.Retention
+	retention func() store.Retention
 	started   time.Time
 
+	ending sync.Once
 	round  sync.Mutex // held by one round at a time; it guards the fields below
 	headAt time.Time  // when the log last got the head
 	told   map[string]time.Time
@@ -78,7 +131,7 @@ type keeper struct {
 	hasStats bool        // whether the last round could read them
 }
 
-func newKeeper(j *journal, read keycloakReader, retention store.Retention) *keeper {
+func newKeeper(j *journal, read keycloakReader, retention func() store.Retention) *keeper {
 	return &keeper{journal: j, read: read, retention: retention, started: time.Now(), told: map[string]time.Time{}}
 }
 
@@ -120,10 +173,13 @@ func (k *keeper) work(ctx context.Context, now time.Time) {
 	if now.Sub(k.headAt) >= headEvery && k.logHead(ctx) {
 		k.headAt = now
 	}
-	if err := k.sweep(ctx, now); err != nil {
-		k.log.Debug("the store cannot be read or written now", zap.Error(err)) // the journal logs the beginning of an outage
+	err := k.sweep(ctx, now)
+	if stats := k.readStats(ctx); err == nil {
+		err = stats
 	}
-	k.readStats(ctx)
+	if err == nil || errors.Is(err, store.ErrAway) { // the end of a deadline says nothing: the store may be at work on something large
+		k.tell(&k.unkept, err)
+	}
 }
 
 // logHead writes the last link of the journal to the log, where nobody who can change the store can change it.
@@ -240,7 +296,7 @@ func (k *keeper) problem(now time.Time, tenant, what string, err error) {
 
 // prune removes entries that are older than the retention.
 func (k *keeper) prune(ctx context.Context) {
-	n, err := k.store.Prune(ctx, k.retention)
+	n, err := k.store.Prune(ctx, k.retention())
 	switch {
 	case err != nil && ctx.Err() == nil:
 		k.log.Warn("old entries of the journal cannot be removed", zap.Error(err))
@@ -249,7 +305,8 @@ func (k *keeper) prune(ctx context.Context) {
 	}
 }
 
-func (k *keeper) readStats(ctx context.Context) {
+// readStats reads what the metrics show.
+func (k *keeper) readStats(ctx context.Context) error {
 	var stats store.Stats
 	err := k.call(ctx, func(ctx context.Context) (err error) {
 		stats, err = k.store.Stats(ctx)
@@ -258,12 +315,13 @@ func (k *keeper) readStats(ctx context.Context) {
 	k.shown.Lock()
 	defer k.shown.Unlock()
 	k.stats, k.hasStats = stats, err == nil
+	return err
 }
 
 // shows is the state of the store in the form that the metrics need.
 func (k *keeper) shows() observe.Store {
 	k.mu.Lock()
-	away := k.away
+	away := k.away()
 	k.mu.Unlock()
 	k.shown.Lock()
 	defer k.shown.Unlock()

@@ -58,21 +58,21 @@ func NewBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *
 	return NewBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit)
 }
 
-// NewStoredBridge is NewBridgeOn for a bridge that keeps its changes in a store. The bridge does not close the store, and
-// works on it only when the test calls App.KeepStore.
+// NewStoredBridge is NewBridgeOn for a bridge that keeps its changes in a store; nil for the SQLite database that setup
+// describes. The bridge works on the store only when the test calls App.KeepStore. It closes only its own database.
 func NewStoredBridge(t *testing.T, server keycloaktest.Server, s store.Store, edit func(*config.Config), setup ...string) Bridge {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
-	return newBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit, app.Options{Store: s})
+	return newBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit, appOptions{app.Options{Store: s}, s == nil})
 }
 
 // NewBridgeOf is NewBridgeIn for the result of an earlier setup.
 func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) Bridge {
 	t.Helper()
-	return newBridgeOf(t, server, made, realm, admin, edit, app.Options{})
+	return newBridgeOf(t, server, made, realm, admin, edit, appOptions{})
 }
 
-func newBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config), o app.Options) Bridge {
+func newBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config), o appOptions) Bridge {
 	t.Helper()
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {

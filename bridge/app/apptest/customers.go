@@ -271,7 +271,7 @@ func NewEvery(t *testing.T, server keycloaktest.Server) Customers {
 	}
 	listener, file := NewListener(), c
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
-	a := newTestAppOf(t, c, app.Options{File: &file})
+	a := newTestAppOf(t, c, appOptions{Options: app.Options{File: &file}})
 	out.Realm = Bridge{Server: server, Admin: admin, Realm: realm, Config: c, File: made.Config, App: a, Client: &client.Client{Base: string(c.Server.PublicURL) + "/realms/x", HTTP: http.DefaultClient}}
 	ServeHandler(t, listener, a.Handler, out.Realm)
 	return out

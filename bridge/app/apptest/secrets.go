@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"flag"
@@ -154,22 +155,39 @@ func recordingLog() *zap.Logger {
 // old, so every query sees changes by other programs and people and makes the same calls.
 func NewTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
-	return newTestAppOf(t, c, app.Options{}, logs...)
+	return newTestAppOf(t, c, appOptions{}, logs...)
 }
 
-// newTestAppOf is NewTestApp with options, of which it sets the log, the version and the clock.
-func newTestAppOf(t *testing.T, c config.Config, o app.Options, logs ...zapcore.Core) *app.App {
+// appOptions are the options of an app for tests, which sets the log, the version and the clock.
+type appOptions struct {
+	app.Options
+
+	sqlite bool // whether the app has the store that the configuration describes
+}
+
+// newTestAppOf is NewTestApp with options. Without a store in them the app has no store, because a database on disk
+// makes every test slower.
+func newTestAppOf(t *testing.T, c config.Config, o appOptions, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	for i, core := range logs {
 		logs[i] = observe.Bound(core)
+	}
+	if o.File == nil {
+		o.File = new(c)
+	}
+	if !o.sqlite { // the kept part is for a store in the options
+		c.Store = config.Store{OnFailure: c.Store.OnFailure, Retention: c.Store.Retention}
 	}
 	unlimited(&c)
 	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
 	clock := &testClock{time: time.Now(), step: time.Hour}
 	o.Log, o.Version, o.Now = log, "test", clock.now
-	a, err := app.New(c, o)
+	a, err := app.New(c, o.Options)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.sqlite {
+		t.Cleanup(func() { a.Close(context.WithoutCancel(t.Context())) })
 	}
 	clocks.Store(a, clock)
 	checkAgain(t, a)
