@@ -15,6 +15,8 @@ type Store interface {
 	Journal
 	Prover
 	Keeper
+	Tokens
+	Ledger
 	io.Closer
 }
 

@@ -44,6 +44,8 @@ type Store struct {
 	keys  atomic.Pointer[keys]
 	state state // of the journal; only the writer uses it after Open
 
+	ledger ledger
+
 	mu   sync.Mutex
 	open map[change.ID]intent // the changes that are begun and not settled
 
@@ -239,7 +241,8 @@ func (s *Store) away(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound),
+		errors.Is(err, store.ErrTokenExists), errors.Is(err, store.ErrTokenRevoked), errors.Is(err, store.ErrNoToken):
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrAway, explain(s.o.File, err))

@@ -37,6 +37,7 @@ type Memory struct {
 	pruned   int64
 	last     link // of the newest entry that was pruned
 	overlaps []store.Overlap
+	held     held
 }
 
 type link [store.LinkSize]byte
@@ -64,7 +65,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, held: newHeld(now())}
 }
 
 // Fail makes every method return an error that wraps store.ErrAway and err, until Fail(nil).
