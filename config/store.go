@@ -54,7 +54,7 @@ type Retention struct {
 	// Refused: less than 1d, except 0; more than 36500d.
 	Changes Duration `json:"changes"`
 	// MaxBytes is `maxBytes`: how large the database may be in bytes. Above this size the store removes its oldest
-	// changes, also before their time is over. `0` is no limit.
+	// changes, also when they are younger than `changes`. `0` is no limit.
 	// Default: `0`.
 	// Refused: less than 1048576, except 0.
 	MaxBytes int64 `json:"maxBytes"`

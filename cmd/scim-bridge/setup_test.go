@@ -118,7 +118,7 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 }
 
 // TestSetupWritesFilesThatOnlyTheOwnerReads: the secret, the key of the store and the configuration have the mode 0600,
-// and none of them has the token.
+// and no file has the token.
 func TestSetupWritesFilesThatOnlyTheOwnerReads(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -85,7 +87,7 @@ func (s *Store) shrink(ctx context.Context) error {
 			return err
 		}
 		defer rows.Close() //nolint:errcheck // rows.Err has the error
-		for rows.Next() {  //nolint:revive // SQLite frees a page for each row
+		for rows.Next() { // SQLite frees a page for each row
 		}
 		return rows.Err()
 	})
@@ -195,13 +197,12 @@ func (s *Store) Rekey(ctx context.Context) error {
 	if err := s.newGeneration(ctx); err != nil {
 		return err
 	}
-	for {
-		more, err := s.rekeyStep(ctx)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
+	for _, step := range []func(context.Context) (bool, error){s.rekeyStep, s.rekeyApplied} {
+		for more := true; more; {
+			var err error
+			if more, err = step(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {
@@ -227,9 +228,7 @@ func (s *Store) newGeneration(ctx context.Context) error {
 	}
 	next := *k
 	next.newest, next.sealers = k.newest+1, map[int64]*seal.Sealer{k.newest + 1: newest.Sealer()}
-	for generation, sealer := range k.sealers {
-		next.sealers[generation] = sealer
-	}
+	maps.Copy(next.sealers, k.sealers)
 	var err error
 	return s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
@@ -241,7 +240,7 @@ func (s *Store) newGeneration(ctx context.Context) error {
 			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
 				return err
 			}
-			next.chains = append(k.chains[:len(k.chains):len(k.chains)], l)
+			next.chains = append(slices.Clone(k.chains), l)
 			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
 		},
 		committed: func() { s.keys.Store(&next) },

@@ -82,6 +82,9 @@ func (s *Store) pages(ctx context.Context, where conditions, q store.Query, yiel
 		}
 		for i := range page {
 			e, err := s.opened(&page[i])
+			if ctx.Err() != nil {
+				e, err = store.Entry{}, ctx.Err()
+			}
 			if !yield(e, err) || err != nil {
 				return
 			}
@@ -196,7 +199,8 @@ const maxUsers = 1000
 
 // users are the ids of the users whose entries have one of the hashes.
 func (s *Store) users(ctx context.Context, hashes []any) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT resource FROM entry WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM subject WHERE hash IN ("+marks(len(hashes))+")) LIMIT ?", append(hashes, maxUsers)...)
+	query := "SELECT DISTINCT resource FROM entry WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM subject WHERE hash IN (" + marks(len(hashes)) + ")) LIMIT ?"
+	rows, err := s.db.QueryContext(ctx, query, append(hashes, maxUsers)...)
 	if err != nil {
 		return nil, err
 	}

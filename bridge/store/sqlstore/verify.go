@@ -219,19 +219,8 @@ func (v *verification) content(ctx context.Context, r *row) error {
 	}
 	var p private
 	if r.content != nil {
-		content, err := v.keys.open(r.generation, entryPlace(r.id), r.content)
-		var object map[string]any
-		if err == nil {
-			object, err = objectOf(content)
-		}
-		if err == nil {
-			p, err = privateFrom(object)
-		}
-		if err != nil {
-			v.find(r.number, "its content was changed")
-			return nil
-		}
-		if made := commit(v.keys.chain(r.number), content); !bytes.Equal(made[:], want) {
+		var ok bool
+		if p, ok = v.private(r, want); !ok {
 			v.find(r.number, "its content was changed")
 			return nil
 		}
@@ -244,6 +233,21 @@ func (v *verification) content(ctx context.Context, r *row) error {
 		}
 	}
 	return v.found(ctx, r, p)
+}
+
+// private is the content of an entry; ok is false when it is not the one of the commitment.
+func (v *verification) private(r *row, commitment []byte) (p private, ok bool) {
+	content, err := v.keys.open(r.generation, entryPlace(r.id), r.content)
+	if err != nil {
+		return p, false
+	}
+	object, err := objectOf(content)
+	if err != nil {
+		return p, false
+	}
+	made := commit(v.keys.chain(r.number), content)
+	p, err = privateFrom(object)
+	return p, err == nil && bytes.Equal(made[:], commitment)
 }
 
 // found checks that an entry is found by its subjects.
