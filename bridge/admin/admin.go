@@ -46,6 +46,8 @@ type Bridge interface {
 	Revoke(ctx context.Context, realm, revocation string) error
 	// Refresh begins the next check of the realms at once.
 	Refresh()
+	// ReadKeys gives the store the keys that its key file has now.
+	ReadKeys() error
 }
 
 // Brake is the removal brake (guard.Brake).

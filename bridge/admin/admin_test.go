@@ -51,6 +51,8 @@ func (f *fake) Indexes() []admin.Index { return f.indexes }
 
 func (f *fake) Refresh() { f.refreshed++ }
 
+func (f *fake) ReadKeys() error { return f.err }
+
 func (f *fake) Revoke(_ context.Context, realm, revocation string) error {
 	f.revoked = append(f.revoked, realm+" "+revocation)
 	return f.err

@@ -46,6 +46,19 @@ func openStore(ctx context.Context, c config.Store) (store.Store, error) {
 	return s, nil
 }
 
+// RestoreStore makes the store of a configuration from a backup. No bridge may use the store, and its file must not
+// exist.
+func RestoreStore(ctx context.Context, c config.Config, backup string) error {
+	if !c.Store.On() {
+		return UsageError{errors.New("the configuration has no store; store.sqlite.file says where the store of the backup is to be")}
+	}
+	ring, err := seal.ParseRing(c.Store.Keys.Reveal())
+	if err != nil {
+		return fmt.Errorf("store.keyFile: %w", err)
+	}
+	return sqlstore.Restore(ctx, backup, c.Store.SQLite.File, ring)
+}
+
 // keyedStore is a store whose key file can change while it is open.
 type keyedStore interface {
 	UseRing(ring seal.Ring) error

@@ -125,7 +125,7 @@ func answer(w http.ResponseWriter, value any, err error) {
 		w.WriteHeader(why.status())
 		value = why
 	}
-	_, _ = w.Write(line(value))
+	_, _ = w.Write(line(value)) //nolint:gosec // JSON for a command, no page
 }
 
 // line is a value as a line of JSON.
@@ -154,7 +154,7 @@ func adopt(w http.ResponseWriter, r *http.Request, a *admin.Admin) {
 	})
 	switch {
 	case err != nil && begun:
-		_, _ = w.Write(line(failureOf(err)))
+		_, _ = w.Write(line(failureOf(err))) //nolint:gosec // JSON for a command, no page
 	case err != nil:
 		answer(w, nil, err)
 	}

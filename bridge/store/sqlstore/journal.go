@@ -449,7 +449,8 @@ func openPrivate(k *keys, generation int64, place string, sealed []byte) (privat
 
 // Overlaps implements store.Journal.
 func (s *Store) Overlaps(ctx context.Context) ([]store.Overlap, error) {
-	query := "SELECT o.members, " + prefixed("e.") + " FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number"
+	query := "SELECT o.members, " + prefixed("e.") + //nolint:gosec // only names of columns
+		" FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number"
 	rows, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, s.away(err)

@@ -87,7 +87,7 @@ func (s *Store) shrink(ctx context.Context) error {
 			return err
 		}
 		defer rows.Close() //nolint:errcheck // rows.Err has the error
-		for rows.Next() { // SQLite frees a page for each row
+		for rows.Next() {  // SQLite frees a page for each row
 		}
 		return rows.Err()
 	})
@@ -197,12 +197,16 @@ func (s *Store) Rekey(ctx context.Context) error {
 	if err := s.newGeneration(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) (bool, error){s.rekeyStep, s.rekeyApplied} {
-		for more := true; more; {
-			var err error
-			if more, err = step(ctx); err != nil {
-				return err
-			}
+	for last, more := int64(0), true; more; {
+		var err error
+		if last, more, err = s.rekeyStep(ctx, last); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		var err error
+		if more, err = s.rekeyApplied(ctx); err != nil {
+			return err
 		}
 	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {
@@ -247,18 +251,19 @@ func (s *Store) newGeneration(ctx context.Context) error {
 	})
 }
 
-// rekeyStep seals the next entries again. more reports whether there may be further ones.
-func (s *Store) rekeyStep(ctx context.Context) (more bool, err error) {
+// rekeyStep seals the entries again that follow the one with a number. It returns the number of the last one; more
+// reports whether there may be further ones.
+func (s *Store) rekeyStep(ctx context.Context, after int64) (last int64, more bool, err error) {
 	newest := s.keys.Load().newest
 	var c conditions
 	c.add("generation < ?", newest)
-	page, err := s.page(ctx, c, false, 0, pruneRows)
-	if err != nil {
-		return false, s.away(err)
+	page, err := s.page(ctx, c, false, after, pruneRows)
+	if err != nil || len(page) == 0 {
+		return after, false, s.away(err)
 	}
 	for i := range page {
 		if err := s.unindex(ctx, &page[i]); err != nil {
-			return false, err
+			return after, false, err
 		}
 	}
 	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
@@ -272,7 +277,7 @@ func (s *Store) rekeyStep(ctx context.Context) (more bool, err error) {
 	if err == nil {
 		err = s.flushLocked(ctx) // the subjects of large entries
 	}
-	return len(page) > 0, err
+	return page[len(page)-1].number, true, err
 }
 
 // rekeyEntry seals an entry with the newest key. The commitment stays.

@@ -139,7 +139,7 @@ func (s *Store) connect(more string) (*sql.DB, error) {
 	if s.o.Normal {
 		synchronous = "NORMAL"
 	}
-	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)"+more)
+	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)"+more)
 }
 
 // makePages sets the size of the pages of a new database. SQLite ignores the size once the database has a table or a

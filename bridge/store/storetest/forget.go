@@ -203,6 +203,19 @@ func forgetting() []behaviour {
 			w.finds(store.Person{Address: "sales@example.org"}, 2)
 		}},
 		{"nobody is forgotten while a change of the person is open", forgetBusy},
+		{"nobody is forgotten while the person's first change is open", func(w *world) {
+			user, group := w.user(change.Created, "", nil, person("anna", "")), w.group(team, []string{carla}, nil)
+			again := w.user(change.Updated, bert, nil, person("bert", ""))
+			w.intend(user, group, again)
+			for _, p := range []store.Person{{UserName: "anna"}, {ID: carla}, {ID: bert}, {UserName: "BERT"}, store.AnyOf(carla)} {
+				w.keeps(p, store.ErrBusy)
+			}
+			w.keeps(store.Person{ID: carla, UserName: "bert"}, store.ErrAmbiguous)
+			w.settle(user, group, again)
+			w.forgets(store.Person{UserName: "anna"}, 1)
+			w.forgets(store.Person{ID: carla}, 1)
+			w.forgets(store.Person{UserName: "bert"}, 1)
+		}},
 		{"changes that wait for their commit are erased too", func(w *world) {
 			a, b := w.user(change.Created, anna, nil, person("anna", "")), w.group(team, []string{anna}, nil)
 			w.intend(a, b)
