@@ -16,6 +16,8 @@ type Store interface {
 	Journal
 	Prover
 	Keeper
+	Tokens
+	Ledger
 	io.Closer
 }
 
