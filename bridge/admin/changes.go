@@ -16,7 +16,7 @@ import (
 )
 
 // ErrNoStore means that the bridge remembers no changes.
-var ErrNoStore = errors.New("this bridge has no store, so it does not remember what it changed: add store with sqlite.file and keyFile to the configuration, and start the bridge again; scim-bridge store newkey makes the content of the key file")
+var ErrNoStore = errors.New("this bridge has no store, so it does not remember what it changed. Add store with sqlite.file and keyFile to the configuration, and start the bridge again. scim-bridge store newkey makes the content of the key file")
 
 // InputError means that a view or a verb cannot use its parameters. The text says what to write instead.
 type InputError struct{ Text string }
@@ -84,7 +84,7 @@ type Resource struct {
 func viewOf(e store.Entry) Entry {
 	out := Entry{
 		ID: string(e.ID), Position: e.Position, Begun: inUTC(e.Begun), Settled: inUTC(e.Settled), Tenant: e.Tenant, Realm: e.Realm,
-		Actor: Actor(e.Actor), Origin: string(e.Origin), Op: string(e.Op), Resource: Resource{e.Resource.Type, e.Resource.ID, nameOf(e.After, e.Before)},
+		Actor: Actor(e.Actor), Origin: string(e.Origin), Op: string(e.Op), Resource: Resource{e.Resource.Type, e.Resource.ID, nameIn(e)},
 		Outcome: string(e.Outcome), Reason: e.Reason, Recovered: e.Recovered, Erased: e.Erased, Steps: e.Steps, Done: e.Done,
 		Before: e.Before, After: e.After, MembersAdded: e.MembersAdded, MembersRemoved: e.MembersRemoved,
 	}
@@ -105,8 +105,12 @@ func inUTC(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// nameOf returns the name in the first document that has one.
-func nameOf(docs ...scim.Document) string {
+// nameIn returns the name that the resource of an entry had after the change; "" when the entry has no name.
+func nameIn(e store.Entry) string {
+	docs := []scim.Document{e.After, e.Before}
+	if e.Outcome != change.Done { // it may have its former name
+		slices.Reverse(docs)
+	}
 	for _, doc := range docs {
 		if name := cmp.Or(doc.String(scim.AttrUserName), doc.String(scim.AttrDisplayName)); name != "" {
 			return name

@@ -2,12 +2,13 @@ package admin
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Difference is a value of a resource that a change added, replaced or removed.
@@ -136,7 +137,7 @@ type element struct {
 func byText(list []any) []element {
 	out := make([]element, len(list))
 	for i, value := range list {
-		text, _ := json.Marshal(value) // a value of a document always encodes
+		text, _ := scim.Encode(value) // a value of a document always encodes
 		out[i] = element{string(text), value}
 	}
 	slices.SortStableFunc(out, func(x, y element) int { return strings.Compare(x.text, y.text) })

@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -31,8 +30,8 @@ func documentOf(t *testing.T, text string) scim.Document {
 func linesOf(all []admin.Difference) []string {
 	var out []string
 	for _, d := range all {
-		before, _ := json.Marshal(d.Before)
-		after, _ := json.Marshal(d.After)
+		before, _ := scim.Encode(d.Before)
+		after, _ := scim.Encode(d.After)
 		out = append(out, fmt.Sprintf("%s: %s -> %s", d.Path, before, after))
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,11 +31,21 @@ type Found struct {
 	// or an externalId of several users. They are empty when only changes without an id are found, such as a creation
 	// that Keycloak refused.
 	Users []Known `json:"users"`
+	// Applied are the documents of the user that clients sent last. They are kept as long as the user exists, also when
+	// the changes are older than the retention. It is empty when a text names several users.
+	Applied []Applied `json:"applied,omitempty"`
+}
+
+// Applied is the document that a client sent last about a user, as its tenant then showed it.
+type Applied struct {
+	Tenant   string         `json:"tenant"` // its path
+	ID       string         `json:"id"`     // of the user
+	Document map[string]any `json:"document"`
 }
 
 // History calls each with everything that the journal has about a person, oldest first, also about a deleted person.
 // text is the id, a userName, an address or an externalId. Of the members that a change of a group names, the entries
-// have only this person.
+// have only this person, also among the steps.
 func (a *Admin) History(ctx context.Context, text string, each func(Entry) error) (Found, error) {
 	out, q, err := a.find(ctx, text)
 	if err != nil {
@@ -52,6 +63,12 @@ func (a *Admin) History(ctx context.Context, text string, each func(Entry) error
 		view := viewOf(e)
 		view.MembersAdded = slices.DeleteFunc(slices.Clone(view.MembersAdded), others)
 		view.MembersRemoved = slices.DeleteFunc(slices.Clone(view.MembersRemoved), others)
+		if e.Resource.Type == "Group" {
+			view.Steps = slices.DeleteFunc(slices.Clone(view.Steps), func(step string) bool {
+				words := strings.Fields(step)
+				return len(words) > 0 && !strings.HasSuffix(words[0], "_group") && !slices.ContainsFunc(words, func(word string) bool { return persons[word] })
+			})
+		}
 		view.Differences = Differences(view.Before, view.After)
 		if err := each(view); err != nil {
 			return out, err
@@ -70,13 +87,15 @@ func (a *Admin) find(ctx context.Context, text string) (out Found, q store.Query
 		return out, q, err
 	}
 	users, members := map[string]Known{}, map[string]Known{} // members are those of changed groups
+	tenants := map[string]bool{}
 	for e, err := range a.o.Store.Entries(ctx, q) {
 		if err != nil {
 			return out, q, err
 		}
 		out.Entries++
+		tenants[e.Tenant] = true
 		if e.Resource.Type == "User" && e.Resource.ID != "" {
-			users[e.Resource.ID] = users[e.Resource.ID].with(e, nameOf(e.After, e.Before))
+			users[e.Resource.ID] = users[e.Resource.ID].with(e, nameIn(e))
 		}
 		for _, id := range slices.Concat(e.MembersAdded, e.MembersRemoved) {
 			members[id] = members[id].with(e, "")
@@ -99,7 +118,34 @@ func (a *Admin) find(ctx context.Context, text string) (out Found, q store.Query
 		out.Users = append(out.Users, user)
 	}
 	slices.SortFunc(out.Users, func(u, v Known) int { return strings.Compare(u.ID, v.ID) })
-	return out, q, nil
+	out.Applied, err = a.applied(ctx, q.Person.ID, out.Users, tenants)
+	return out, q, err
+}
+
+// applied returns the last documents of the only user that was found. When none was found, the text may be the id of a
+// user whose changes are older than the retention. tenants may have tenants that are no longer configured.
+func (a *Admin) applied(ctx context.Context, id string, users []Known, tenants map[string]bool) ([]Applied, error) {
+	switch len(users) {
+	case 0:
+	case 1:
+		id = users[0].ID
+	default:
+		return nil, nil
+	}
+	for _, t := range a.o.Tenants.All() {
+		tenants[t.Path] = true
+	}
+	var out []Applied
+	for _, path := range slices.Sorted(maps.Keys(tenants)) {
+		doc, err := a.o.Store.Applied(ctx, path, id)
+		switch {
+		case err == nil:
+			out = append(out, Applied{path, id, doc})
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // with adds an entry to what is known about a user. name is "" when the entry has no name of the user.

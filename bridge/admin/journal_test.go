@@ -126,7 +126,7 @@ func TestWithoutAStoreTheJournalIsNotThere(t *testing.T) {
 		"Rekey":      w.Rekey,
 		"StoreStats": func(ctx context.Context) error { _, err := w.StoreStats(ctx); return err },
 	} {
-		if err := call(t.Context()); !errors.Is(err, admin.ErrNoStore) || !strings.Contains(err.Error(), "add store with sqlite.file and keyFile") {
+		if err := call(t.Context()); !errors.Is(err, admin.ErrNoStore) || !strings.Contains(err.Error(), "Add store with sqlite.file and keyFile") {
 			t.Errorf("%s = %v", name, err)
 		}
 	}
@@ -274,7 +274,7 @@ func TestAHistoryIsEverythingAboutAPerson(t *testing.T) {
 		users string
 	}{
 		"j1":                {jane, "j1 acme jane 5;"},
-		" J1 ":              {jane, "j1 acme jane 5;"},
+		"J1":                {jane, "j1 acme jane 5;"},
 		"jane@acme.example": {jane, "j1 acme jane 5;"},
 		"17":                {jane, "j1 acme jane 5;"},
 		"jane":              {append(slices.Clone(jane), "created jane"), "j1 acme jane 5;j3 globex jane 1;"},
@@ -305,10 +305,15 @@ func TestAHistoryIsEverythingAboutAPerson(t *testing.T) {
 func TestAHistoryNamesNoOtherPerson(t *testing.T) {
 	t.Parallel()
 	j := newJournaled(t)
-	j.records(t, life()...)
-	var members, values []string
+	all := life()
+	all[2].Steps = []string{"update_group g1 [name]", "add_member g1 j1", "add_member g1 j2", "grant_roles j1 [a b]", "grant_roles j9 [a]", ""}
+	j.records(t, all...)
+	var members, values, steps []string
 	if _, err := j.History(t.Context(), "17", func(e admin.Entry) error {
 		members = append(members, fmt.Sprint(e.MembersAdded, e.MembersRemoved))
+		if e.Resource.Type == "Group" {
+			steps = append(steps, e.Steps...)
+		}
 		for _, d := range e.Differences {
 			if e.Op == "deactivated" {
 				values = append(values, d.Path)
@@ -318,8 +323,29 @@ func TestAHistoryNamesNoOtherPerson(t *testing.T) {
 	}); err != nil || !slices.Equal(members, []string{"[] []", "[j1] []", "[] []", "[] [j1]", "[] []"}) || !slices.Equal(values, []string{"active"}) {
 		t.Errorf("History() has the members %v and the values %v, %v", members, values, err)
 	}
-	if e, err := j.Change(t.Context(), string(j.ids[2])); err != nil || !slices.Equal(e.MembersAdded, []string{"j1", "j2"}) {
+	if want := []string{"update_group g1 [name]", "add_member g1 j1", "grant_roles j1 [a b]", ""}; !slices.Equal(steps, want) {
+		t.Errorf("History() has the steps %q, want %q", steps, want)
+	}
+	if e, err := j.Change(t.Context(), string(j.ids[2])); err != nil || !slices.Equal(e.MembersAdded, []string{"j1", "j2"}) || len(e.Steps) != 6 {
 		t.Errorf("the journal lost members: %v, %v", e.MembersAdded, err)
+	}
+}
+
+// TestAFailedChangeGivesNoName: the user still has the former name.
+func TestAFailedChangeGivesNoName(t *testing.T) {
+	t.Parallel()
+	j := newJournaled(t)
+	failed := user(change.Updated, "j1", named("jane"), named("joe"))
+	failed.Outcome = change.Failed
+	j.records(t, failed)
+	found, err := j.History(t.Context(), "j1", func(e admin.Entry) error {
+		if e.Resource.Name != "jane" {
+			t.Errorf("the name is %s", e.Resource.Name)
+		}
+		return nil
+	})
+	if err != nil || len(found.Users) != 1 || found.Users[0].Name != "jane" {
+		t.Errorf("History() = %+v, %v", found, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -88,10 +89,14 @@ func (a *Admin) Backup(ctx context.Context, file string) (warning string, err er
 	return warning, nil
 }
 
-// Rekey seals everything that is sealed with an older key again, with the newest key.
+// Rekey seals everything that is sealed with an older key again, with the newest key of the key file. It reads the file
+// first: otherwise an operator could remove the older key before the newest key is used.
 func (a *Admin) Rekey(ctx context.Context) error {
 	if a.o.Store == nil {
 		return ErrNoStore
+	}
+	if err := a.o.Bridge.ReadKeys(); err != nil {
+		return fmt.Errorf("the newest key cannot be used, so nothing is sealed again: %w", err)
 	}
 	if err := a.o.Store.Rekey(ctx); err != nil {
 		return err

@@ -41,6 +41,7 @@ func TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart(t *testing.T) {
 		"keycloak.clientCertFile":                clientCertificate("client.crt"),
 		"keycloak.clientKeyFile":                 clientCertificate("client.key"),
 		"outbound.caFile":                        outboundAuthorities,
+		"store.keyFile":                          storeKey,
 		"realms.<>.credentials.clientSecretFile": clientSecret,
 		"realms.<>.credentials.privateKeyFile":   privateKey,
 		"realms.<>.credentialKeyFile":            credentialKey,
@@ -90,14 +91,14 @@ func filesOf(path string, t reflect.Type) []string {
 }
 
 // TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles: the test above only finds fields of the type config.File. Mapping
-// files have other tests.
+// files have other tests, and the bridge reads neither its socket nor its database as a file.
 func TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles(t *testing.T) {
 	t.Parallel()
 	known := strings.Join(filesOf("", reflect.TypeFor[config.Config]()), " ")
 	rows := 0
 	for line := range strings.Lines(apptest.ReadPage(t, "../../docs/reference/configuration.md")) {
 		key, rest, _ := strings.Cut(strings.TrimPrefix(line, "| `"), "` | ")
-		if !strings.HasPrefix(rest, "file |") || strings.HasSuffix(key, "apping") || key == "admin.socket" {
+		if !strings.HasPrefix(rest, "file |") || strings.HasSuffix(key, "apping") || key == "admin.socket" || key == "store.sqlite.file" {
 			continue
 		}
 		rows++
@@ -141,6 +142,22 @@ func credentialKey(t *testing.T) (apptest.Bridge, string) {
 	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
 	return c.Realm, app.CredentialKeyName
+}
+
+// storeKey adds a newer key. A file that is no file of keys changes nothing.
+func storeKey(t *testing.T) (apptest.Bridge, string) {
+	t.Helper()
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	before := b.App.InForce().Store.Keys.Reveal()
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return "no-key-of-a-store\n" })
+	if said := b.Statusz(t); !strings.Contains(said, "has no key in line 1") || b.App.InForce().Store.Keys.Reveal() != before {
+		t.Errorf("with a file that has no key /statusz says %q", said)
+	}
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return before + config.NewStoreKey() + "\n" })
+	if keys := b.App.InForce().Store.Keys.Reveal(); !strings.HasPrefix(keys, before) || len(keys) != 2*len(before) {
+		t.Errorf("with a newer key %d bytes of keys are in force, want %d", len(keys), 2*len(before))
+	}
+	return b, app.StoreKeyName
 }
 
 // takenUp fails the test unless the bridge works with a file, fails with another content, and works again with the

@@ -113,6 +113,7 @@ func Handler(a *admin.Admin, operator http.Handler) http.Handler {
 	})
 	mux.HandleFunc("POST "+adoptPath, func(w http.ResponseWriter, r *http.Request) { adopt(w, r, a) })
 	journal(mux, a)
+	tokens(mux, a)
 	return mux
 }
 
@@ -124,7 +125,7 @@ func answer(w http.ResponseWriter, value any, err error) {
 		w.WriteHeader(why.status())
 		value = why
 	}
-	_, _ = w.Write(line(value))
+	_, _ = w.Write(line(value)) //nolint:gosec // JSON for a command, no page
 }
 
 // line is a value as a line of JSON.
@@ -153,7 +154,7 @@ func adopt(w http.ResponseWriter, r *http.Request, a *admin.Admin) {
 	})
 	switch {
 	case err != nil && begun:
-		_, _ = w.Write(line(failureOf(err)))
+		_, _ = w.Write(line(failureOf(err))) //nolint:gosec // JSON for a command, no page
 	case err != nil:
 		answer(w, nil, err)
 	}

@@ -17,6 +17,8 @@ type Store interface {
 	Activities
 	Prover
 	Keeper
+	Tokens
+	Ledger
 	io.Closer
 }
 
@@ -138,7 +140,7 @@ type Keeper interface {
 	// Rekey seals everything that is sealed with an older key again, with the newest key. Afterwards the older keys
 	// are not needed.
 	Rekey(ctx context.Context) error
-	// Backup writes a copy of the store to a new file, while changes go on. The volume needs room for the copy.
+	// Backup writes a copy of the store to a new file, while changes continue. The volume needs room for the copy.
 	Backup(ctx context.Context, file string) error
 	// Stats returns the size of the store.
 	Stats(ctx context.Context) (Stats, error)

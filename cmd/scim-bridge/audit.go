@@ -48,7 +48,7 @@ func verifyAudit(cmd *cobra.Command, file string, texts []string, o output) erro
 	for i, text := range texts {
 		var err error
 		if heads[i], err = admin.ParseHead(text); err != nil {
-			return fmt.Errorf("--head: %w", err)
+			return codedError{exitUsage, fmt.Errorf("--head: %w", err)}
 		}
 	}
 	running, err := newRunning(cmd, file)

@@ -72,7 +72,7 @@ func listChanges(cmd *cobra.Command, f changesFlags) error {
 	}
 	warn(cmd, answer.Warning)
 	if f.filter.Limit > 0 && answer.Entries == f.filter.Limit {
-		fmt.Fprintf(cmd.ErrOrStderr(), "these are %d changes; --limit 0 lists all\n", answer.Entries)
+		fmt.Fprintf(cmd.ErrOrStderr(), "the list ends at --limit %d; --limit 0 lists all\n", f.filter.Limit)
 	}
 	return p.end()
 }
@@ -168,11 +168,15 @@ func showHistory(cmd *cobra.Command, file, user string, o output) error {
 	if err != nil {
 		return err
 	}
-	notes := cmd.OutOrStdout()
-	if o != asText {
-		notes = cmd.ErrOrStderr() // the notes are not entries
-	}
 	warn(cmd, found.Warning)
+	notes := cmd.OutOrStdout()
+	switch {
+	case o == asText:
+	case len(found.Users) == 1:
+		return p.end() // a program needs no note
+	default:
+		notes = cmd.ErrOrStderr() // a note is not an entry
+	}
 	for _, line := range foundTexts(found, user) {
 		fmt.Fprintln(notes, printable(line))
 	}
@@ -182,16 +186,18 @@ func showHistory(cmd *cobra.Command, file, user string, o output) error {
 // foundTexts says whose changes were found.
 func foundTexts(found admin.Found, user string) []string {
 	switch {
+	case found.Entries == 0 && len(found.Applied) > 0:
+		return []string{fmt.Sprintf("the store has no change about %q, because all are older than store.retention; scim-bridge export --user writes the last values", user)}
 	case found.Entries == 0:
 		return []string{fmt.Sprintf("the store has no change about %q: changes that are older than store.retention are gone, and so is everything about a person that scim-bridge store forget erased", user)}
 	case len(found.Users) == 0:
-		return []string{fmt.Sprintf("%s, and no user has come of them", count(found.Entries, "change"))}
+		return []string{changes(found.Entries) + " without a user, such as a creation that Keycloak refused"}
 	case len(found.Users) == 1:
-		return []string{fmt.Sprintf("%s about the user %s", count(found.Entries, "change"), knownText(found.Users[0]))}
+		return []string{fmt.Sprintf("%s about the user %s", changes(found.Entries), knownText(found.Users[0]))}
 	}
 	out := []string{fmt.Sprintf("%q names %d users; the id of one shows only that user:", user, len(found.Users))}
 	for _, u := range found.Users {
-		out = append(out, fmt.Sprintf("  %s: %s, the last at %s", knownText(u), count(u.Entries, "change"), timeText(u.Last)))
+		out = append(out, fmt.Sprintf("  %s: %s, the last at %s", knownText(u), changes(u.Entries), timeText(u.Last)))
 	}
 	return out
 }
@@ -205,12 +211,12 @@ func knownText(u admin.Known) string {
 	return text + " in the realm " + u.Realm
 }
 
-// count is a number with its noun.
-func count(n int, noun string) string {
+// changes is a number of changes with its noun.
+func changes(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 change"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d changes", n)
 }
 
 // oneUser returns what the journal has about a user, and the entries that still say something about the user. It is an

@@ -35,11 +35,11 @@ func codeOf(err error) codedError {
 	if none, is := errors.AsType[admin.NoTenantError](err); is {
 		return codedError{code: exitUsage, err: none}
 	}
-	if input, is := errors.AsType[admin.InputError](err); is {
-		return codedError{code: exitUsage, err: input}
-	}
 	if coded, is := errors.AsType[codedError](err); is {
 		return coded
+	}
+	if input, is := errors.AsType[admin.InputError](err); is {
+		return codedError{code: exitUsage, err: input}
 	}
 	return codedError{code: exitFailure, err: err}
 }

@@ -29,7 +29,8 @@ passwords, because nobody can read them.
 
 With --user, write everything that the store of the bridge has about one person, for a person who
 asks which data you have: each line is a change, with the values before and after. Of the members of
-a group, the lines name only this person. With --tenant, only the changes of this tenant.`,
+a group, the lines name only this person. The last lines are the values that clients sent last. With
+--tenant, only the lines of this tenant.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("user") {
 				return exportUser(cmd, f)
@@ -89,6 +90,11 @@ func exportUser(cmd *cobra.Command, f exportFlags) error {
 			}
 			return lines.Encode(e)
 		})
+		for _, one := range found.Applied {
+			if err == nil && (f.tenant == "" || one.Tenant == f.tenant) {
+				err = lines.Encode(appliedLine{one})
+			}
+		}
 		if err == nil && found.Warning != "" {
 			err = fmt.Errorf("the export would be incomplete: %s", found.Warning)
 		}
@@ -97,6 +103,11 @@ func exportUser(cmd *cobra.Command, f exportFlags) error {
 		}
 		return err
 	})
+}
+
+// appliedLine is a line with the values that a client sent last.
+type appliedLine struct {
+	Applied admin.Applied `json:"applied"`
 }
 
 // toFile lets write write a new file that only this user can read, or standard output when the name is "". After an

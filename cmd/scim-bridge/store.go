@@ -12,12 +12,13 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 func newStore() *cobra.Command {
 	cmd := &cobra.Command{Use: "store", Short: "Take care of the store of a running bridge, over admin.socket", Args: cobra.NoArgs}
-	cmd.AddCommand(newStoreCheck(), newStoreBackup(), newStoreForget(), newStoreNewkey(), newStoreRekey())
+	cmd.AddCommand(newStoreCheck(), newStoreBackup(), newStoreForget(), newStoreNewkey(), newStoreRekey(), newStoreRestore())
 	return cmd
 }
 
@@ -133,22 +134,26 @@ func forget(cmd *cobra.Command, file, user string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if telling == 0 {
+	if telling == 0 && len(found.Applied) == 0 {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "nothing was erased: the store has nothing about %s\n", printable(strconv.Quote(user)))
 		return err
 	}
 	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
-	who := strconv.Quote(user) + ", of whom no user has come"
+	who := strconv.Quote(user) + " (only changes without a user)"
 	if len(found.Users) == 1 {
 		who = "the user " + knownText(found.Users[0])
 	}
-	fmt.Fprintln(in.out, printable(fmt.Sprintf("This erases what %s of the store say about %s. Nobody can undo this.", count(telling, "change"), who)))
+	what := changes(telling)
+	if len(found.Applied) > 0 {
+		what += ", and the values that clients sent last,"
+	}
+	fmt.Fprintln(in.out, printable(fmt.Sprintf("This erases what %s say about %s. Nobody can undo this.", what, who)))
 	if !yes && !in.yes("Erase this?") {
 		return errors.New("nothing was erased")
 	}
 	n, err := running.Forget(cmd.Context(), user)
 	if err == nil {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", count(n, "change"))
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", changes(n))
 	}
 	return err
 }
@@ -157,8 +162,8 @@ func newStoreNewkey() *cobra.Command {
 	return &cobra.Command{
 		Use: "newkey", Short: "Print a new key for the key file of a store", Args: cobra.NoArgs,
 		Long: `Print a new key: a line for the key file of a store (store.keyFile). For a new store it is the only
-line. To replace a key, append the line to the file, start the bridge again, and run scim-bridge
-store rekey. Afterwards the older lines can be removed.`,
+line. To replace a key, append the line to the file and run scim-bridge store rekey. Afterwards the
+older lines can be removed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), config.NewStoreKey())
 			return err
@@ -171,8 +176,8 @@ func newStoreRekey() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rekey", Short: "Seal the store of a running bridge with the newest key of its key file", Args: cobra.NoArgs,
 		Long: `Seal everything in the store of a running bridge again, with the newest key of its key file (the
-last line). Afterwards the older keys are not needed for this store. Backups that were made before
-still need them.`,
+last line). The bridge reads the file first. Afterwards the older keys are not needed for this
+store. Backups that were made before still need them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := newRunning(cmd, file)
 			if err == nil {
@@ -181,6 +186,37 @@ still need them.`,
 			if err == nil {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "everything is sealed with the newest key; only backups that were made before need the older keys")
 			}
+			return err
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+func newStoreRestore() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "restore BACKUP", Short: "Make the store of a configuration from a backup, while no bridge runs", Args: exactly("the file of the backup"),
+		Long: `Make the store of a configuration from a backup, while no bridge runs. The configuration names the
+file of the store (store.sqlite.file), which must not exist, and the key file, which must have the
+keys of the backup. The command checks first that nobody altered the backup.
+
+The journal of the restored store lacks what happened after the backup. Keycloak and the users and
+groups in it do not change.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := load(cmd, file)
+			if err != nil {
+				return err
+			}
+			if c.Admin.Socket != "" {
+				if _, err := (control.Client{Socket: c.Admin.Socket}).Tenants(cmd.Context()); !errors.Is(err, control.ErrAbsent) {
+					return errors.New("a bridge runs with this configuration and uses the store; stop it first")
+				}
+			}
+			if err := app.RestoreStore(cmd.Context(), c, args[0]); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is the store of the backup; scim-bridge serve uses it\n", printable(c.Store.SQLite.File))
 			return err
 		},
 	}

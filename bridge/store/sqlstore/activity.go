@@ -95,8 +95,8 @@ func (s *Store) loadUsage(ctx context.Context, tx *sql.Tx) error {
 	return rows.Err()
 }
 
-// noting is the part of a batch that writes what the queue has.
-type noting struct {
+// acted is the part of a batch that writes what the queue has.
+type acted struct {
 	s      *Store
 	rows   []*act
 	counts map[tally]int64
@@ -104,17 +104,17 @@ type noting struct {
 	change usageChange
 }
 
-// noting is the next such part; nil when there is none.
-func (w *writer) noting(all bool) *noting {
+// acted is the next such part; nil when there is none.
+func (w *writer) acted(all bool) *acted {
 	rows, counts := w.queue.take(time.Now(), all)
 	if len(rows)+len(counts) == 0 {
 		return nil
 	}
-	return &noting{s: w.s, rows: rows, counts: counts}
+	return &acted{s: w.s, rows: rows, counts: counts}
 }
 
 // write writes the rows and the counts. It can run again after a transaction that was rolled back.
-func (n *noting) write(ctx context.Context, w *writer) error {
+func (n *acted) write(ctx context.Context, w *writer) error {
 	n.last, n.change = n.s.acts, usageChange{}
 	k := n.s.keys.Load()
 	for _, a := range n.rows {
@@ -132,7 +132,7 @@ func (n *noting) write(ctx context.Context, w *writer) error {
 }
 
 // ended says how the commit ended. others says that other parts of the batch were committed without this one.
-func (n *noting) ended(w *writer, err error, others bool) {
+func (n *acted) ended(w *writer, err error, others bool) {
 	if err == nil {
 		n.s.usage.apply(n.change)
 		n.s.acts = n.last

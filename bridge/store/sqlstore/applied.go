@@ -32,11 +32,7 @@ func (s *Store) Applied(ctx context.Context, tenant, resource string) (scim.Docu
 	if err != nil {
 		return nil, &store.BrokenError{What: "the last document of " + resource + " was changed"}
 	}
-	doc, err := scim.DecodeStored(text, levels)
-	if err != nil {
-		return nil, errContent
-	}
-	return doc, nil
+	return decodeObject(text)
 }
 
 // appliedOf is the compressed document that a settled change leaves for its resource; nil when it leaves none.

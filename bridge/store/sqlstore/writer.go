@@ -25,6 +25,7 @@ type writer struct {
 
 	mu      sync.Mutex
 	waiting []settlement // settled changes that wait for a commit, oldest first
+	notes   []note       // what the next commit writes too; see note
 	flushed []flusher    // who waits until all that waited before is written
 	broken  error        // why the last commit failed; nil after a commit
 
@@ -158,11 +159,11 @@ func (w *writer) wake() {
 	}
 }
 
-// flush waits until every settlement and every row that waits now is committed. It fails when a commit fails.
+// flush waits until every settlement, every note and every row that waits now is committed. It fails when a commit fails.
 func (w *writer) flush(ctx context.Context) error {
 	_, first := w.queue.waits()
 	w.mu.Lock()
-	if len(w.waiting) == 0 && w.queue.done(first) {
+	if len(w.waiting)+len(w.notes) == 0 && w.queue.done(first) {
 		w.mu.Unlock()
 		return nil
 	}
@@ -333,10 +334,10 @@ func (w *writer) commit(jobs []*job, settled []settlement) {
 		}
 		all = append(all, part{run: j.run, committed: j.committed, done: j.done})
 	}
-	if noting := w.noting(w.closing); noting != nil { // the last part, see each
-		all = append(all, part{run: noting.write, noting: noting})
+	if acted := w.acted(w.closing); acted != nil { // the last part, see each
+		all = append(all, part{run: acted.write, acted: acted})
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && !w.hasNotes() {
 		return
 	}
 	err, failed := w.transaction(all)
@@ -361,13 +362,13 @@ type part struct {
 	run       func(ctx context.Context, w *writer) error
 	committed func()     // may be nil
 	done      chan error // nil for a settlement
-	noting    *noting    // nil for the others
+	acted     *acted    // nil for the others
 }
 
 // answer tells how the commit of the part ended. others says that another part of the batch was committed.
 func (p part) answer(w *writer, err error, others bool) {
-	if p.noting != nil {
-		p.noting.ended(w, err, others)
+	if p.acted != nil {
+		p.acted.ended(w, err, others)
 		return
 	}
 	if err == nil && p.committed != nil {
@@ -381,28 +382,30 @@ func (p part) answer(w *writer, err error, others bool) {
 // each commits the parts of a batch one by one. The first settled parts are settlements: after one that fails, the
 // others wait too, because their order is their order in the journal.
 func (w *writer) each(all []part, settled int) {
-	n, others := 0, false
-	var broken error
+	n, committed := 0, false
+	var broken, last error
 	for i, p := range all {
 		if i < settled && broken != nil {
 			continue
 		}
 		err, _ := w.transaction([]part{p})
+		last, committed = err, committed || err == nil
 		if i < settled {
 			if broken = err; err == nil {
 				n++
 			}
 		}
-		others = others || err == nil
-		if p.noting == nil {
-			p.answer(w, err, others)
-			continue
+		if p.acted == nil {
+			p.answer(w, err, committed)
 		}
-		w.settled(n, broken)
-		p.answer(w, err, others)
-		return
+	}
+	if !committed && broken == nil && w.hasNotes() {
+		broken = last // who waits for the notes must not think that they are committed
 	}
 	w.settled(n, broken)
+	if p := all[len(all)-1]; p.acted != nil {
+		p.answer(w, last, committed)
+	}
 }
 
 // transaction writes parts in one transaction. failed reports that a part failed, and not the commit.
@@ -412,11 +415,10 @@ func (w *writer) transaction(all []part) (err error, failed bool) { //nolint:rev
 	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err, false
 	}
-	for _, p := range all {
-		if err = p.run(ctx, w); err != nil {
-			failed = true
-			break
-		}
+	noted, err := w.writeNotes(ctx)
+	for i := 0; i < len(all) && err == nil; i++ {
+		err = all[i].run(ctx, w)
+		failed = err != nil
 	}
 	if err == nil && w.s.state != before {
 		k := w.s.keys.Load()
@@ -425,6 +427,7 @@ func (w *writer) transaction(all []part) (err error, failed bool) { //nolint:rev
 	if err == nil {
 		if err = w.exec(ctx, "COMMIT"); err == nil {
 			w.commits++
+			w.dropNotes(noted)
 			return nil, false
 		}
 	}

@@ -102,7 +102,7 @@ func (w *world) counts(q store.CountQuery) []store.Count {
 
 func activities() []behaviour {
 	var out []behaviour
-	for _, room := range [][]behaviour{rows(), documents(), erasures(), counts()} {
+	for _, room := range [][]behaviour{rows(), requestDocuments(), erasures(), counts()} {
 		out = append(out, room...)
 	}
 	return out
@@ -210,7 +210,7 @@ func rows() []behaviour {
 	}
 }
 
-func documents() []behaviour {
+func requestDocuments() []behaviour {
 	return []behaviour{
 		{"a person is found by every identifier of a document, as the client wrote it", func(w *world) {
 			create := w.refused(map[string]any{"UserName": "Anna", "externalid": "E-1", "emails": []any{map[string]any{"value": "anna@example.org", "type": "work"}, "second@example.org"}})

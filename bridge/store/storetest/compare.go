@@ -37,12 +37,15 @@ func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.S
 			"":        p.check,
 			"intend":  p.intend,
 			"settle":  p.settle,
+			"meet":    p.meet,
 			"make":    func(rt *rapid.T) { p.intend(rt); p.settle(rt) },
 			"observe": p.observe,
 			"forget":  p.forget,
 			"prune":   p.prune,
-			"rekey":   func(*rapid.T) { p.call("Rekey", func(w *world) (any, error) { return nil, w.store.Rekey(w.Context()) }) },
-			"ask":     p.ask,
+			"rekey": func(*rapid.T) {
+				p.call("Rekey", func(w *world) (any, error) { return nil, w.store.Rekey(w.Context()) })
+			},
+			"ask": p.ask,
 			"wait": func(rt *rapid.T) {
 				clock.passes(time.Duration(rapid.IntRange(-5, 60).Draw(rt, "minutes")) * time.Minute)
 			},
@@ -60,7 +63,7 @@ func (p *pair) call(what string, do func(w *world) (any, error)) {
 		w.flush()
 	}
 	p.both[0].same(what, answers[0], answers[1])
-	for _, kind := range []error{store.ErrAway, store.ErrNotFound, store.ErrNotOpen, store.ErrNobody, store.ErrAmbiguous, store.ErrBusy} {
+	for _, kind := range []error{store.ErrAway, store.ErrNotFound, store.ErrNotOpen, store.ErrNobody, store.ErrAmbiguous, store.ErrBusy, store.ErrTokenExists, store.ErrTokenRevoked, store.ErrNoToken} {
 		if errors.Is(errs[0], kind) != errors.Is(errs[1], kind) {
 			p.Errorf("%s: the error is %v, want %v", what, errs[1], errs[0])
 		}
@@ -75,6 +78,11 @@ func (p *pair) check(*rapid.T) {
 	p.call("Entries", func(w *world) (any, error) { return w.entries(store.Query{}), nil })
 	p.call("Open", func(w *world) (any, error) { return w.open(), nil })
 	p.call("Overlaps", func(w *world) (any, error) { return w.overlaps(), nil })
+	for _, tenant := range []string{"/acme", "/other"} {
+		for _, id := range append(drawnUsers(), team, crew, "") {
+			p.call("Applied", func(w *world) (any, error) { return answered(w.store.Applied(w.Context(), tenant, id)) })
+		}
+	}
 	p.call("Stats", func(w *world) (any, error) {
 		stats := w.stats()
 		stats.Bytes = 0
@@ -125,6 +133,18 @@ func (p *pair) settle(rt *rapid.T) {
 		c.Resource.ID = rapid.SampledFrom(drawnUsers()).Draw(rt, "created")
 	}
 	for range rapid.IntRange(1, 2).Draw(rt, "times") {
+		p.call("Settle", func(w *world) (any, error) { return nil, w.store.Settle(w.Context(), c) })
+	}
+}
+
+// meet makes two changes of one group that overlap.
+func (p *pair) meet(rt *rapid.T) {
+	who := rapid.SampledFrom(drawnUsers()).Draw(rt, "member")
+	one, two := p.both[0].group(team, []string{who}, nil), p.both[0].group(team, []string{bert}, []string{who})
+	for _, c := range []change.Change{one, two} {
+		p.call("Intend", func(w *world) (any, error) { return nil, w.store.Intend(w.Context(), c) })
+	}
+	for _, c := range []change.Change{one, two} {
 		p.call("Settle", func(w *world) (any, error) { return nil, w.store.Settle(w.Context(), c) })
 	}
 }

@@ -23,6 +23,7 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"Flush":    s.Flush,
 		"Open":     func(ctx context.Context) error { return second(s.Open(ctx)) },
 		"Entry":    func(ctx context.Context) error { return second(s.Entry(ctx, open.ID)) },
+		"Applied":  func(ctx context.Context) error { return second(s.Applied(ctx, "/acme", anna)) },
 		"Overlaps": func(ctx context.Context) error { return second(s.Overlaps(ctx)) },
 		"Observed": func(ctx context.Context) error { return s.Observed(ctx, o, observed) },
 		"Head":     func(ctx context.Context) error { return second(s.Head(ctx)) },
@@ -30,8 +31,6 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"Forget":   func(ctx context.Context) error { return second(s.Forget(ctx, store.Person{ID: anna})) },
 		"Prune":    func(ctx context.Context) error { return second(s.Prune(ctx, store.Retention{MaxBytes: 1})) },
 		"Rekey":    s.Rekey,
-		"Backup":   func(ctx context.Context) error { return s.Backup(ctx, file) },
-		"Stats":    func(ctx context.Context) error { return second(s.Stats(ctx)) },
 		"Activity": func(ctx context.Context) error { return second(s.Activity(ctx, string(open.ID))) },
 		"Counts":   func(ctx context.Context) error { return second(s.Counts(ctx, store.CountQuery{})) },
 		"Activities": func(ctx context.Context) error {
@@ -44,6 +43,22 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 			}
 			return errors.Join(errs...)
 		},
+		"Tokens":   func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
+		"AddToken": func(ctx context.Context) error {
+			return s.AddToken(ctx, store.Token{Of: store.Owner{Realm: "r", Key: "k"}})
+		},
+		"RevokeToken": func(ctx context.Context) error {
+			return s.RevokeToken(ctx, store.Owner{Realm: "r", Key: "k"}, store.Sum{})
+		},
+		"Revoke":       func(ctx context.Context) error { return s.Revoke(ctx, store.Revocation{}) },
+		"AcceptTokens": func(ctx context.Context) error { _, err := s.AcceptTokens(ctx, store.Owner{}); return err },
+		"Used":         func(ctx context.Context) error { return s.Used(ctx, store.Use{At: start()}) },
+		"Removals":     func(ctx context.Context) error { _, err := s.Removals(ctx); return err },
+		"ChangeRemovals": func(ctx context.Context) error {
+			return s.ChangeRemovals(ctx, "acme", func(r *store.Removals) error { r.Users++; return nil })
+		},
+		"Backup": func(ctx context.Context) error { return s.Backup(ctx, file) },
+		"Stats":  func(ctx context.Context) error { return second(s.Stats(ctx)) },
 		"Entries": func(ctx context.Context) error {
 			var errs []error
 			for e, err := range s.Entries(ctx, store.Query{}) {

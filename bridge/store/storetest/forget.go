@@ -157,7 +157,7 @@ func forgetting() []behaviour {
 		}},
 		{"a member without changes is forgotten by the id", func(w *world) {
 			w.lived()
-			w.forgets(store.Person{ID: carla}, 1)
+			w.forgets(store.Person{ID: strings.ToUpper(carla)}, 1)
 			e := w.entry(4)
 			w.same("the members", []string{bert, anna}, e.MembersAdded)
 			w.same("no removed members", 0, len(e.MembersRemoved))
@@ -203,6 +203,19 @@ func forgetting() []behaviour {
 			w.finds(store.Person{Address: "sales@example.org"}, 2)
 		}},
 		{"nobody is forgotten while a change of the person is open", forgetBusy},
+		{"nobody is forgotten while the person's first change is open", func(w *world) {
+			user, group := w.user(change.Created, "", nil, person("anna", "")), w.group(team, []string{carla}, nil)
+			again := w.user(change.Updated, bert, nil, person("bert", ""))
+			w.intend(user, group, again)
+			for _, p := range []store.Person{{UserName: "anna"}, {ID: carla}, {ID: bert}, {UserName: "BERT"}, store.AnyOf(carla)} {
+				w.keeps(p, store.ErrBusy)
+			}
+			w.keeps(store.Person{ID: carla, UserName: "bert"}, store.ErrAmbiguous)
+			w.settle(user, group, again)
+			w.forgets(store.Person{UserName: "anna"}, 1)
+			w.forgets(store.Person{ID: carla}, 1)
+			w.forgets(store.Person{UserName: "bert"}, 1)
+		}},
 		{"changes that wait for their commit are erased too", func(w *world) {
 			a, b := w.user(change.Created, anna, nil, person("anna", "")), w.group(team, []string{anna}, nil)
 			w.intend(a, b)
@@ -274,6 +287,12 @@ func forgetBusy(w *world) {
 		open.Outcome = change.Refused
 		w.settle(open)
 	}
+	other := w.user(change.Updated, bert, nil, person("anna", "e-9"))
+	w.intend(other)
+	w.keeps(store.Person{UserName: "anna"}, store.ErrAmbiguous) // an open change names a user too
+	w.keeps(store.Person{ExternalID: "e-9"}, store.ErrBusy)
+	other.After = nil
+	w.settle(other)
 	w.intend(w.user(change.Updated, bert, nil, person("bert", "")), w.group(crew, []string{bert}, nil))
 	w.forgets(store.Person{ID: anna}, 10)
 	w.same("the number of open changes", 2, len(w.open()))

@@ -263,7 +263,6 @@ func settlements() []behaviour {
 	}
 }
 
-
 // everyField also checks that the change of the test has a value in every field: a new field is not forgotten.
 func everyField(w *world) {
 	c := w.full()

@@ -39,7 +39,7 @@ type Memory struct {
 	last     link // of the newest entry that was pruned
 	overlaps []store.Overlap
 	applied  map[applied]scim.Document
-
+	held     held
 	requests requests
 }
 
@@ -71,7 +71,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, requests: newRequests()}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests()}
 }
 
 // Share sets what the rows of one tenant may use.
@@ -217,7 +217,7 @@ func linked(before link, e store.Entry) link {
 
 // overlapping are the members of a settled change that entries changed between its beginning and its end.
 func (m *Memory) overlapping(late entry) []string {
-	if late.Resource.Type != groupType || late.Op == change.Observed {
+	if late.Resource.Type != groupType {
 		return nil
 	}
 	mine := members(late.Change)

@@ -120,7 +120,7 @@ func keeping() []behaviour {
 				return // the store has no file
 			}
 			w.must(err)
-			written, err := os.ReadFile(file) //nolint:gosec // in the test's directory
+			written, err := os.ReadFile(file)
 			w.must(err)
 			if len(written) == 0 {
 				w.Errorf("the backup is empty")
@@ -129,7 +129,7 @@ func keeping() []behaviour {
 			if err := w.store.Backup(w.Context(), file); err == nil {
 				w.Errorf("a backup overwrote a file")
 			}
-			again, err := os.ReadFile(file) //nolint:gosec // in the test's directory
+			again, err := os.ReadFile(file)
 			w.must(err)
 			w.same("the backup is as it was", true, string(written) == string(again))
 			w.gapless(13)

@@ -153,7 +153,7 @@ func pruning() []behaviour {
 // noise is text that does not compress well.
 func noise(seed, size int) string {
 	out := make([]byte, size)
-	state := uint64(seed)*2862933555777941757 + 3037000493 //nolint:gosec // any number will do
+	state := uint64(seed)*2862933555777941757 + 3037000493
 	for i := range out {
 		state ^= state << 13
 		state ^= state >> 7

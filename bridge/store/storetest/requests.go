@@ -255,9 +255,9 @@ func (m *Memory) requestsAbout(p *store.Person) func(request) bool {
 
 // forgetRequests erases a person from the rows, and returns their number. given are the identifiers by which the person
 // is forgotten.
-func (m *Memory) forgetRequests(given []store.Identifier, who forgotten) int {
-	given = append(slices.Clone(given), who.names...)
-	given = append(given, store.Person{ID: who.id}.Identifiers()...)
+func (m *Memory) forgetRequests(given []store.Identifier, who store.Forgotten) int {
+	given = append(slices.Clone(given), who.Names...)
+	given = append(given, store.Person{ID: who.ID}.Identifiers()...)
 	is := func(one store.Identifier) bool { return slices.Contains(given, one) }
 	count := 0
 	for i := range m.requests.rows {
@@ -271,4 +271,12 @@ func (m *Memory) forgetRequests(given []store.Identifier, who forgotten) int {
 		count++
 	}
 	return count
+}
+
+// folded is an id as it is compared.
+func folded(id string) string {
+	for _, one := range (store.Person{ID: id}).Identifiers() {
+		return one.Value
+	}
+	return ""
 }

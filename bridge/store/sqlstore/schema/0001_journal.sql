@@ -72,7 +72,6 @@ CREATE TABLE entry (
 CREATE INDEX entry_resource ON entry (resource, number);
 CREATE INDEX entry_tenant ON entry (tenant, number);
 CREATE INDEX entry_settled ON entry (settled);
-CREATE INDEX entry_generation ON entry (generation, number);
 
 -- Hashes of what a person is found by.
 CREATE TABLE subject (
