@@ -28,6 +28,7 @@ type Options struct {
 	Brake    Brake
 	Adopter  Adopter
 	Store    store.Store // nil when the configuration has no store
+	Tokens   Tokens      // nil when the configuration has no store
 }
 
 // Bridge is the running bridge.
@@ -109,8 +110,8 @@ func (a *Admin) Revoke(ctx context.Context, name, revocation string) error {
 	if err := a.o.Bridge.Revoke(ctx, name, revocation); err != nil {
 		return err
 	}
-	organization, keyID := realm.DescribeRevocation(revocation)
-	a.did("revoked a token of an organization", zap.String("realm", name), zap.String("organization", organization), zap.String("key_id", keyID))
+	one, _ := realm.ParseRevocation(revocation)
+	a.did("revoked a token of an organization", zap.String("realm", name), zap.String("organization", one.Organization), zap.String("key_id", one.KeyID))
 	a.Refresh() // the next check makes the bridge refuse the token
 	return nil
 }

@@ -229,8 +229,8 @@ func TestTheViewOfATenantHasNoSecret(t *testing.T) {
 		Domains: "verified", RemovalBrake: "clear", BrakeLimits: "20% of the users within 1h, and 3 in any case", Schemas: got.Schemas, Indexes: []admin.Index{{Tenant: acme.Path, Type: "User", Resources: 7}},
 		LastRequest: &failed, LastError: &failed,
 		Credentials: []admin.Credential{
-			{Tenant: acme.Path, Name: "idp", KeyID: "k1", Scopes: strings.Fields("users:read users:write groups:read groups:write bulk"), Expires: new(now().Add(time.Hour)), State: admin.Expiring},
-			{Tenant: acme.Path, Name: "oauth", Issuer: "https://issuer.example", ClientID: "entra", Scopes: []string{"users:read"}, State: admin.Good},
+			{Tenant: acme.Path, Name: "idp", KeyID: "k1", Scopes: strings.Fields("users:read users:write groups:read groups:write bulk"), Expires: new(now().Add(time.Hour)), State: admin.Expiring, Place: admin.InFile},
+			{Tenant: acme.Path, Name: "oauth", Issuer: "https://issuer.example", ClientID: "entra", Scopes: []string{"users:read"}, State: admin.Good, Place: admin.InFile},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -48,7 +48,12 @@ func (o operated) Revoke(ctx context.Context, name, revocation string) error {
 	if client == nil {
 		return fmt.Errorf("the bridge that runs here serves no realm %q", name)
 	}
-	return realm.Revoke(ctx, client, revocation, time.Now())
+	if err := realm.Revoke(ctx, client, revocation, time.Now()); err != nil || o.a.tokens == nil {
+		return err
+	}
+	one, _ := realm.ParseRevocation(revocation)
+	o.a.tokens.revoke(ctx, revocationOf(name, one))
+	return nil
 }
 
 // Refresh implements admin.Bridge.

@@ -113,6 +113,7 @@ func Handler(a *admin.Admin, operator http.Handler) http.Handler {
 	})
 	mux.HandleFunc("POST "+adoptPath, func(w http.ResponseWriter, r *http.Request) { adopt(w, r, a) })
 	journal(mux, a)
+	tokens(mux, a)
 	return mux
 }
 

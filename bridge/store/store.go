@@ -19,6 +19,8 @@ type Store interface {
 	Journal
 	Prover
 	Keeper
+	Tokens
+	Ledger
 	io.Closer
 }
 

@@ -352,6 +352,9 @@ func (s *Store) rekeyRest(ctx context.Context, w *writer) error {
 			return err
 		}
 	}
+	if err := s.rekeyTokens(ctx, w); err != nil {
+		return err
+	}
 	_, err = w.ExecContext(ctx, "DELETE FROM master WHERE generation < ?", k.newest)
 	return err
 }
@@ -423,10 +426,7 @@ func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
 		_, err = s.Verify(ctx)
 	}
 	if err == nil {
-		err = s.w.write(ctx, func(context.Context, *writer) error {
-			s.state.epoch++ // the batch writes the signed end
-			return nil
-		})
+		err = s.w.write(ctx, s.restored)
 	}
 	if s != nil {
 		err = errors.Join(err, s.Close())

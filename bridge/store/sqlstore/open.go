@@ -44,6 +44,8 @@ type Store struct {
 	keys  atomic.Pointer[keys]
 	state state // of the journal; only the writer uses it after Open
 
+	ledger ledger
+
 	mu   sync.Mutex
 	open map[change.ID]intent // the changes that are begun and not settled
 
@@ -243,7 +245,8 @@ func (s *Store) away(err error) error {
 		return nil
 	case known, broken:
 		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound),
+		errors.Is(err, store.ErrTokenExists), errors.Is(err, store.ErrTokenRevoked), errors.Is(err, store.ErrNoToken):
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrAway, explain(s.o.File, err))

@@ -63,7 +63,7 @@ func (p *pair) call(what string, do func(w *world) (any, error)) {
 		w.flush()
 	}
 	p.both[0].same(what, answers[0], answers[1])
-	for _, kind := range []error{store.ErrAway, store.ErrNotFound, store.ErrNotOpen, store.ErrNobody, store.ErrAmbiguous, store.ErrBusy} {
+	for _, kind := range []error{store.ErrAway, store.ErrNotFound, store.ErrNotOpen, store.ErrNobody, store.ErrAmbiguous, store.ErrBusy, store.ErrTokenExists, store.ErrTokenRevoked, store.ErrNoToken} {
 		if errors.Is(errs[0], kind) != errors.Is(errs[1], kind) {
 			p.Errorf("%s: the error is %v, want %v", what, errs[1], errs[0])
 		}

@@ -31,8 +31,22 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"Forget":   func(ctx context.Context) error { return second(s.Forget(ctx, store.Person{ID: anna})) },
 		"Prune":    func(ctx context.Context) error { return second(s.Prune(ctx, store.Retention{MaxBytes: 1})) },
 		"Rekey":    s.Rekey,
-		"Backup":   func(ctx context.Context) error { return s.Backup(ctx, file) },
-		"Stats":    func(ctx context.Context) error { return second(s.Stats(ctx)) },
+		"Tokens":   func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
+		"AddToken": func(ctx context.Context) error {
+			return s.AddToken(ctx, store.Token{Of: store.Owner{Realm: "r", Key: "k"}})
+		},
+		"RevokeToken": func(ctx context.Context) error {
+			return s.RevokeToken(ctx, store.Owner{Realm: "r", Key: "k"}, store.Sum{})
+		},
+		"Revoke":       func(ctx context.Context) error { return s.Revoke(ctx, store.Revocation{}) },
+		"AcceptTokens": func(ctx context.Context) error { _, err := s.AcceptTokens(ctx, store.Owner{}); return err },
+		"Used":         func(ctx context.Context) error { return s.Used(ctx, store.Use{At: start()}) },
+		"Removals":     func(ctx context.Context) error { _, err := s.Removals(ctx); return err },
+		"ChangeRemovals": func(ctx context.Context) error {
+			return s.ChangeRemovals(ctx, "acme", func(r *store.Removals) error { r.Users++; return nil })
+		},
+		"Backup": func(ctx context.Context) error { return s.Backup(ctx, file) },
+		"Stats":  func(ctx context.Context) error { return second(s.Stats(ctx)) },
 		"Entries": func(ctx context.Context) error {
 			var errs []error
 			for e, err := range s.Entries(ctx, store.Query{}) {

@@ -39,6 +39,7 @@ type Memory struct {
 	last     link // of the newest entry that was pruned
 	overlaps []store.Overlap
 	applied  map[applied]scim.Document
+	held     held
 }
 
 // applied names a resource of a tenant.
@@ -69,7 +70,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now())}
 }
 
 // Fail makes every method return an error that wraps store.ErrAway and err, until Fail(nil).

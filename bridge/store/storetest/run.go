@@ -21,7 +21,7 @@ import (
 // forward and back. Run closes the store.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store) {
 	t.Helper()
-	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), ends()} {
+	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), credentials(), brakes(), ends()} {
 		for _, one := range room {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()
@@ -32,6 +32,10 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store
 	t.Run("the store answers as a store in memory, after any operations", func(t *testing.T) {
 		t.Parallel()
 		compare(t, open)
+	})
+	t.Run("the store keeps credentials and removals as a store in memory does", func(t *testing.T) {
+		t.Parallel()
+		compareCredentials(t, open)
 	})
 }
 
