@@ -41,6 +41,7 @@ func TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart(t *testing.T) {
 		"keycloak.clientCertFile":                clientCertificate("client.crt"),
 		"keycloak.clientKeyFile":                 clientCertificate("client.key"),
 		"outbound.caFile":                        outboundAuthorities,
+		"store.keyFile":                          storeKeys,
 		"realms.<>.credentials.clientSecretFile": clientSecret,
 		"realms.<>.credentials.privateKeyFile":   privateKey,
 		"realms.<>.credentialKeyFile":            credentialKey,
@@ -90,14 +91,14 @@ func filesOf(path string, t reflect.Type) []string {
 }
 
 // TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles: the test above only finds fields of the type config.File. Mapping
-// files have other tests.
+// files have other tests. The bridge itself makes the database.
 func TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles(t *testing.T) {
 	t.Parallel()
 	known := strings.Join(filesOf("", reflect.TypeFor[config.Config]()), " ")
 	rows := 0
 	for line := range strings.Lines(apptest.ReadPage(t, "../../docs/reference/configuration.md")) {
 		key, rest, _ := strings.Cut(strings.TrimPrefix(line, "| `"), "` | ")
-		if !strings.HasPrefix(rest, "file |") || strings.HasSuffix(key, "apping") || key == "admin.socket" {
+		if !strings.HasPrefix(rest, "file |") || strings.HasSuffix(key, "apping") || key == "admin.socket" || key == "store.sqlite.file" {
 			continue
 		}
 		rows++
@@ -115,6 +116,30 @@ func clientSecret(t *testing.T) (apptest.Bridge, string) {
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	takenUp(t, b, app.SecretName, "a-wrong-secret-of-the-client")
 	return b, app.SecretName
+}
+
+// storeKeys adds a key, with which everything is sealed anew, and removes the old key, which nothing needs then. A file
+// without a key that the store needs is not applied.
+func storeKeys(t *testing.T) (apptest.Bridge, string) {
+	t.Helper()
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), nil, nil)
+	b.Create(t, "/Users", `{"userName":"jane"}`)
+	newest := config.NewStoreKey() + "\n"
+	b.EditFile(t, app.StoreKeyName, func(string) string { return newest })
+	b.App.Reload()
+	if said := b.Statusz(t); !strings.Contains(said, "store.keyFile") {
+		t.Errorf("without the key of the store /statusz says %q", said)
+	}
+	b.EditFile(t, app.StoreKeyName, func(string) string { return b.Config.Store.Keys.Reveal() + newest })
+	b.App.Reload()
+	if err := b.App.Store().Rekey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return newest })
+	if n := len(entriesOf(t, b.App.Store())); n != 1 {
+		t.Errorf("with the new key %d changes can be read", n)
+	}
+	return b, app.StoreKeyName
 }
 
 func tokensFile(t *testing.T) (apptest.Bridge, string) {
