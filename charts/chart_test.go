@@ -101,10 +101,11 @@ func TestTheBridgeAcceptsTheConfigurationThatTheChartRenders(t *testing.T) {
 			data, _ := o["data"].(map[string]any)
 			for file, text := range data {
 				if o["kind"] == "ConfigMap" && !strings.Contains(key, "dashboard") {
-					writeFile(t, filepath.Join(dir, file), fmt.Sprint(text))
+					writeFile(t, filepath.Join(dir, file), strings.ReplaceAll(fmt.Sprint(text), "/var/lib/scim-bridge/", dir+"/"))
 				}
 			}
 		}
+		writeFile(t, filepath.Join(dir, "store-key"), config.NewStoreKey())
 		writeFile(t, filepath.Join(dir, "secret"), "s3cret")
 		writeFile(t, filepath.Join(dir, "tokens.yaml"), token)
 		writeFile(t, filepath.Join(dir, "globex.yaml"), strings.Replace(token, "01", "02", 1))
@@ -114,6 +115,9 @@ func TestTheBridgeAcceptsTheConfigurationThatTheChartRenders(t *testing.T) {
 		}
 		if c.Server.Listen != ":8081" || c.Admin.Listen != ":9091" || c.Admin.Socket != "/run/scim-bridge/own/control.sock" {
 			t.Errorf("%s: %+v %+v", name, c.Server, c.Admin)
+		}
+		if s := c.Store; s.On() != (name == "everything") || s.On() && (s.SQLite.File != dir+"/store.db" || s.Keys.IsZero() || s.Durability != config.DurabilityNormal || s.OnFailure != config.OnFailureContinue || s.Retention.Changes.String() != "30d") {
+			t.Errorf("%s: the store is %+v", name, s)
 		}
 		service := map[string]config.HostName{"minimal": "keycloak-scim-bridge", "everything": "bridge-admin"}[name]
 		hosts := []config.HostName{service, service + ".scim", service + ".scim.svc", service + ".scim.svc.cluster.local"}
@@ -166,6 +170,17 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	if diff := cmp.Diff(before, pod(tenants)); diff != "" {
 		t.Errorf("a change of a tenant changes the pod:\n%s", diff)
 	}
+	stored := func(store string) string {
+		return strings.Replace(minimal(t, "\nstore: { enabled: true }"), "config:\n", "config:\n  store: { "+store+" }\n", 1)
+	}
+	before = pod(stored("retention: { changes: 30d }"))
+	if diff := cmp.Diff(before, pod(stored("retention: { changes: 60d }"))); diff != "" {
+		t.Errorf("a change of the retention changes the pod:\n%s", diff)
+	}
+	if cmp.Equal(before, pod(stored("durability: normal"))) {
+		t.Error("a change of the durability does not change the pod")
+	}
+	before = pod(minimal(t, ""))
 	for _, section := range []string{"log: { level: debug }", "bulk: { maxOperations: 10 }", "server: { requestTimeout: 30s }", "tracing: { endpoint: \"http://c:4318\" }", "metrics: { tenants: none }", "outbound: { proxy: \"http://c:3128\" }"} {
 		if cmp.Equal(before, pod(strings.Replace(minimal(t, ""), "config:\n", "config:\n  "+section+"\n", 1))) {
 			t.Errorf("%s does not change the pod", section)
@@ -213,6 +228,10 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"secrets twice":               {strings.Replace(minimal(t, ""), "existingSecret: scim-bridge", "existingSecret: s, inline: { secret: x }", 1), "secrets: give existingSecret or inline, not both"},
 		"mappings twice":              {minimal(t, "\nmappings: { existingConfigMap: m, inline: { m.yaml: x } }"), "mappings: give existingConfigMap or inline, not both"},
 		"a policy that lets none out": {minimal(t, "\nnetworkPolicy: { enabled: true }"), "networkPolicy.egress: give a rule"},
+		"a store without its key":     {strings.Replace(minimal(t, "\nstore: { enabled: true }"), "existingSecret: scim-bridge", "inline: { secret: x }", 1), "store.keySecret: name the Secret with the key store-key"},
+		"settings of no store":        {strings.Replace(minimal(t, ""), "config:\n", "config:\n  store: { durability: normal }\n", 1), "config.store: has no effect without store.enabled=true"},
+		"a file, the chart's":         {strings.Replace(minimal(t, "\nstore: { enabled: true }"), "config:\n", "config:\n  store: { sqlite: { file: /tmp/store.db } }\n", 1), "additional properties 'sqlite' not allowed"},
+		"a size that is none":         {minimal(t, "\nstore: { enabled: true, size: big }"), "/store/size"},
 		"an ingress without a host":   {minimal(t, "\ningress: { enabled: true }"), "ingress.host: give the host name"},
 		"a route without a gateway":   {minimal(t, "\nhttpRoute: { enabled: true }"), "httpRoute.parentRefs: name the gateway"},
 	} {
@@ -223,6 +242,48 @@ func TestWrongValuesAreRefused(t *testing.T) {
 				t.Errorf("helm says %v, want %q:\n%s", err, c.want, out)
 			}
 		})
+	}
+}
+
+// TestTheStoreIsAVolume of the release or an existing one, that only the bridge writes, and helm uninstall keeps it. The
+// key comes from a Secret.
+func TestTheStoreIsAVolume(t *testing.T) {
+	t.Parallel()
+	const claim = "PersistentVolumeClaim -store"
+	for name, c := range map[string]struct {
+		store, claimName string
+		size, class      any // of the new claim
+		keySecret        any
+	}{
+		"new":      {"{ enabled: true }", "keycloak-scim-bridge-store", "10Gi", nil, nil},
+		"given":    {"{ enabled: true, size: 1.5Ti, storageClass: fast, keySecret: keys }", "keycloak-scim-bridge-store", "1.5Ti", "fast", "keys"},
+		"existing": {"{ enabled: true, existingClaim: mine, keySecret: keys }", "mine", nil, nil, "keys"},
+	} {
+		objects := render(t, minimal(t, "\nstore: "+c.store))
+		if made := objects[claim]; made.at("spec", "resources", "requests", "storage") != c.size || made.at("spec", "storageClassName") != c.class ||
+			c.size != nil && made.at("metadata", "annotations", "helm.sh/resource-policy") != "keep" {
+			t.Errorf("%s: the claim is %v", name, made)
+		}
+		pod := object{"spec": objects["Deployment"].at("spec", "template", "spec")}
+		volumes, _ := pod.at("spec", "volumes").([]any)
+		mounts, _ := pod.at("spec", "containers", 0, "volumeMounts").([]any)
+		if want := map[string]any{"name": "scim-bridge-store", "persistentVolumeClaim": map[string]any{"claimName": c.claimName}}; !reflect.DeepEqual(volumes[len(volumes)-1], any(want)) {
+			t.Errorf("%s: the volume is %v, want %v", name, volumes[len(volumes)-1], want)
+		}
+		if want := map[string]any{"name": "scim-bridge-store", "mountPath": "/var/lib/scim-bridge"}; !reflect.DeepEqual(mounts[len(mounts)-1], any(want)) {
+			t.Errorf("%s: the mount is %v, want %v", name, mounts[len(mounts)-1], want)
+		}
+		files := object{"v": volumes[0]}
+		if got := files.at("v", "projected", "sources", 2, "secret", "name"); got != c.keySecret {
+			t.Errorf("%s: the keys are of the Secret %v, want %v", name, got, c.keySecret)
+		}
+		if mode := files.at("v", "projected", "defaultMode"); mode != uint64(0o440) {
+			t.Errorf("%s: the keys have the mode %v", name, mode)
+		}
+	}
+	objects := render(t, minimal(t, ""))
+	if text := fmt.Sprint(objects); objects[claim] != nil || strings.Contains(text, "store") {
+		t.Errorf("without a store the chart makes one: %s", text)
 	}
 }
 
@@ -283,7 +344,7 @@ func TestEverything(t *testing.T) {
 			t.Errorf("helm test does not ask %s: %s", want, args)
 		}
 	}
-	for _, key := range []string{"Ingress", "HTTPRoute", "PrometheusRule", "ConfigMap -dashboard", "Secret", "ConfigMap extra"} {
+	for _, key := range []string{"Ingress", "HTTPRoute", "PrometheusRule", "ConfigMap -dashboard", "Secret", "PersistentVolumeClaim -store", "ConfigMap extra"} {
 		if objects[key] == nil {
 			t.Errorf("there is no %s", key)
 		}

@@ -43,8 +43,10 @@ func TestTheHelmGuideOnANode(t *testing.T) {
 		t.Skip("make test-node runs it")
 	}
 	server := keycloaktest.Real(t)
+	stored := volume(t)
 	c := cluster.Start(t)
 	c.AddNode(cluster.BuildImage(t, imageName+appVersion(t), appVersion(t)))
+	c.Kubectl(stored, "apply", "--filename", "-")
 	server.URL = forward(t, server.URL)
 	name, err := keycloak.ParseRealm(keycloaktest.RandomRealm())
 	if err != nil {
@@ -71,6 +73,17 @@ func TestTheHelmGuideOnANode(t *testing.T) {
 func appVersion(t *testing.T) string {
 	t.Helper()
 	return regexp.MustCompile(`(?m)^appVersion: (.+)$`).FindStringSubmatch(readFile(t, filepath.Join(chart, "Chart.yaml")))[1]
+}
+
+// volume is a volume for the claim of the store, in a directory of this machine: the cluster makes no volumes by itself.
+// Call it before the cluster is started, so that the directory is removed after the cluster has ended. Everybody may write into the directory, because Kubernetes does not change the owner of such a volume.
+func volume(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"store"},"spec":{"capacity":{"storage":"10Gi"},"accessModes":["ReadWriteOnce"],"persistentVolumeReclaimPolicy":"Retain","hostPath":{"path":%q,"type":"Directory"}}}`, dir)
 }
 
 // forward lets the cluster reach a server on this machine's loopback.

@@ -72,11 +72,15 @@ func configSchema(t *testing.T) map[string]any {
 	properties, _ := schema["properties"].(map[string]any)
 	server, _ := properties["server"].(map[string]any)
 	ofServer, _ := server["properties"].(map[string]any)
-	if properties["admin"] == nil || ofServer["listen"] == nil {
-		t.Fatal("the configuration has no admin or server.listen")
+	store, _ := properties["store"].(map[string]any)
+	ofStore, _ := store["properties"].(map[string]any)
+	if properties["admin"] == nil || ofServer["listen"] == nil || ofStore["sqlite"] == nil || ofStore["keyFile"] == nil {
+		t.Fatal("the configuration has no admin, server.listen, store.sqlite or store.keyFile")
 	}
 	delete(properties, "admin")
 	delete(ofServer, "listen")
+	delete(ofStore, "sqlite")
+	delete(ofStore, "keyFile")
 	return schema
 }
 

@@ -140,7 +140,7 @@ const (
 	asAbove       = "as above" // instead of a default, for an override
 )
 
-// asItsKeys says of a section that only some of its keys need a restart.
+// asItsKeys is the cell of a section in which only some keys need a restart.
 const asItsKeys = "see its keys"
 
 // hasKeysAtStart reports whether a change of a key in a section needs a restart.

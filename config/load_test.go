@@ -120,6 +120,8 @@ func badDir(t *testing.T, file string) string {
 	write(t, filepath.Join(dir, "ca.pem"), "not a certificate\n", 0o644)
 	write(t, filepath.Join(dir, "key.pem"), "not a key\n", 0o600)
 	write(t, filepath.Join(dir, "comments"), "# a key comes later\n\n", 0o600)
+	write(t, filepath.Join(dir, "same-keys"), storeKeys+"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n", 0o600)
+	write(t, filepath.Join(dir, "other-bits"), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9\n", 0o600)
 	write(t, filepath.Join(dir, "two-keys"), storeKeys+"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\n", 0o600)
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)

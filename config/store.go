@@ -20,7 +20,8 @@ type Store struct {
 	// store newkey` prints a key. Blank lines and lines that begin with `#` do not count. Keep a copy of the file in
 	// another place than the backups of the database: nobody can read a store without its keys.
 	// Default: required.
-	// Refused: absent, no key in it, a line that is not a key, open to every user; the file of the database.
+	// Refused: absent, no key in it, a line that is not a key, a key given twice, open to every user; the file of the
+	// database.
 	KeyFile File `json:"keyFile,omitempty" change:"restart"`
 	// Durability is `durability`: what a crash of the machine can lose. `full` waits for the disk before each change,
 	// so that it loses nothing. `normal` is faster, and a crash of the machine can lose the records of the last
@@ -54,7 +55,7 @@ type Retention struct {
 	// Refused: less than 1d, except 0; more than 36500d.
 	Changes Duration `json:"changes"`
 	// MaxBytes is `maxBytes`: how large the database may be in bytes. Above this size the store removes its oldest
-	// changes, also before their time is over. `0` is no limit.
+	// changes, also when they are younger than `changes`. `0` is no limit.
 	// Default: `0`.
 	// Refused: less than 1048576, except 0.
 	MaxBytes int64 `json:"maxBytes"`
@@ -179,7 +180,7 @@ func (k checker) storeKeys(path string, name *File, database string) Secret {
 	if !ok {
 		return Secret{}
 	}
-	found := false
+	keys := map[string]int{} // with their lines
 	number := 0
 	for line := range strings.Lines(string(data)) {
 		number++
@@ -187,13 +188,17 @@ func (k checker) storeKeys(path string, name *File, database string) Secret {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if key, err := base64.RawURLEncoding.DecodeString(line); err != nil || len(key) != storeKeySize {
+		if key, err := base64.RawURLEncoding.Strict().DecodeString(line); err != nil || len(key) != storeKeySize {
 			k.add(path, fmt.Sprintf("%s has no key in line %d", quoted(*name), number), "Each line is a key as scim-bridge store newkey prints it, or begins with #")
 			return Secret{}
 		}
-		found = true
+		if first, twice := keys[line]; twice {
+			k.add(path, fmt.Sprintf("%s has the key of line %d again in line %d", quoted(*name), first, number), "Remove one of the two lines; the newest key is the last one")
+			return Secret{}
+		}
+		keys[line] = number
 	}
-	if !found {
+	if len(keys) == 0 {
 		k.add(path, quoted(*name)+" has no key", "Make one with: (umask 077; scim-bridge store newkey > FILE)")
 		return Secret{}
 	}

@@ -103,19 +103,19 @@ func TestADirectoryThatMayNotBeWritten(t *testing.T) {
 	if err := os.Mkdir(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) }) //nolint:gosec // a directory
+	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
 	for _, there := range []bool{false, true} {
 		if there {
 			write(t, filepath.Join(closed, "store.db"), "", 0o600)
 		}
-		if err := os.Chmod(closed, 0o500); err != nil { //nolint:gosec // a directory
+		if err := os.Chmod(closed, 0o500); err != nil {
 			t.Fatal(err)
 		}
 		_, problems := load(path, noEnv)
 		if len(problems) != 1 || problems[0].Line != 2 || !strings.HasSuffix(problems[0].Text, "cannot be written: permission denied") {
 			t.Errorf("load = %q, want that the directory cannot be written", texts(problems))
 		}
-		if err := os.Chmod(closed, 0o700); err != nil { //nolint:gosec // a directory
+		if err := os.Chmod(closed, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -68,8 +68,8 @@ func TestWatchTells(t *testing.T) {
 func TestAWriteToAnotherFileConcernsNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	file, real := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config-1.yaml")
-	write(t, real, "x", 0o600)
+	file, target := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config-1.yaml")
+	write(t, target, "x", 0o600)
 	if err := os.Symlink("config-1.yaml", file); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestAWriteToAnotherFileConcernsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer watcher.Close() //nolint:errcheck // it only reads
+	defer watcher.Close()
 	known := follow(watcher, map[string]Digest{file: {}, filepath.Join(dir, "absent"): {}})
 	for _, c := range []struct {
 		name string

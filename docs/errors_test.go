@@ -58,7 +58,7 @@ func TestEveryCodeThatAPageNamesExists(t *testing.T) {
 	beside := regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`")
 	// others are names in guides that look like a code: rights and validators of Keycloak, and names of other things.
 	others := regexp.MustCompile(`^((manage|view|query|create)-[a-z-]+|realm-(admin|management)|(username|person-name)-prohibited-characters|up-username-not-idn-homograph|error-user-attribute-read-only` +
-		`|same-(site|origin)|scim-bridge|entra-dedicated|lone-untyped|read-only)$`)
+		`|same-(site|origin)|scim-bridge|scim-bridge-store|store-key|entra-dedicated|lone-untyped|read-only)$`)
 	seen := 0
 	for page, text := range pages(t) {
 		name := func(code string) {

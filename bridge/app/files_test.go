@@ -91,7 +91,7 @@ func filesOf(path string, t reflect.Type) []string {
 }
 
 // TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles: the test above only finds fields of the type config.File. Mapping
-// files have other tests. The bridge itself makes the database.
+// files have other tests, and the bridge reads neither its socket nor its database as a file.
 func TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles(t *testing.T) {
 	t.Parallel()
 	known := strings.Join(filesOf("", reflect.TypeFor[config.Config]()), " ")
@@ -124,14 +124,16 @@ func storeKeys(t *testing.T) (apptest.Bridge, string) {
 	t.Helper()
 	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), nil, nil)
 	b.Create(t, "/Users", `{"userName":"jane"}`)
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return "no-key-of-a-store\n" })
+	if said := b.Statusz(t); !strings.Contains(said, "line 1") {
+		t.Errorf("with a file that has no key /statusz says %q", said)
+	}
 	newest := config.NewStoreKey() + "\n"
-	b.EditFile(t, app.StoreKeyName, func(string) string { return newest })
-	b.App.Reload()
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return newest })
 	if said := b.Statusz(t); !strings.Contains(said, "store.keyFile") {
 		t.Errorf("without the key of the store /statusz says %q", said)
 	}
-	b.EditFile(t, app.StoreKeyName, func(string) string { return b.Config.Store.Keys.Reveal() + newest })
-	b.App.Reload()
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return b.Config.Store.Keys.Reveal() + newest })
 	if err := b.App.Store().Rekey(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestAChangeOfEveryKeyIsAppliedOrTold(t *testing.T) {
 			t.Errorf("after a change of %s the bridge serves its tenants as before: %v", key.name, served(b) == serves)
 		}
 		wanted := b.App.InForce()
-		wanted.Realms = changed.Realms // all that needs no restart
+		wanted.Realms, wanted.Store.Retention = changed.Realms, changed.Store.Retention // all that needs no restart
 		switch want := "changes of " + key.restart + " take effect when the bridge is started again"; {
 		case key.restart != "" && problem == want && now == inForce:
 			told++
@@ -79,7 +79,7 @@ func fullConfig(t *testing.T, b apptest.Bridge) config.Config {
 	return c
 }
 
-// served is what the bridge serves, without secrets.
+// served is what the bridge serves, without secrets, and what it keeps of its changes.
 func served(b apptest.Bridge) string {
 	var out strings.Builder
 	for _, t := range b.App.Watcher.Tenants.All() {
@@ -193,7 +193,7 @@ func alter(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 func changeValue(t *testing.T, v reflect.Value) bool {
 	t.Helper()
 	text, isText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
-	for _, try := range []string{"read-only", "strict", "ignore", "leave", "unowned", "unique", "none", "revive", "continue", "normal", "any", "owned", "refuse", "listed", "debug", "users:read", "37%", "37s", "2031-01-01", strings.Repeat("ab", 32), "abcd1234", "127.0.0.1:7", "https://other.test", "10.7.0.0/16", "other.test"} {
+	for _, try := range []string{"read-only", "strict", "ignore", "leave", "unowned", "unique", "none", "revive", "any", "owned", "continue", "normal", "refuse", "listed", "debug", "users:read", "37%", "37s", "2031-01-01", strings.Repeat("ab", 32), "abcd1234", "127.0.0.1:7", "https://other.test", "10.7.0.0/16", "other.test"} {
 		if isText && text.UnmarshalText([]byte(try)) == nil {
 			return true
 		}

@@ -38,6 +38,7 @@ func unfollowed() map[string]string {
 		"docs/guides/sidecar.md: kubectl --namespace keycloak create": "it needs a cluster with the operator of Keycloak",
 		"docs/guides/sidecar.md: kubectl --namespace keycloak exec":   "it needs a cluster with the operator of Keycloak",
 		"charts/keycloak-scim-bridge/README.md: helm install":         "no release has been published; the test of the guide to Helm installs the chart of this checkout",
+		"docs/guides/upgrade.md: kubectl --namespace scim create":     "it needs a cluster; the guide to Helm installs the same store, and its test runs those commands",
 		"docs/guides/install-helm.md: helm install":                   "it needs OpenShift; TestPodsWithAnySecurityContext renders the pods with the same value",
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 // setupFlags are the flags of setup.
@@ -194,8 +195,8 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	}
 	next := app.CommandLine("scim-bridge", "serve", "--config", r.Config)
 	if f.Helm {
-		next = fmt.Sprintf("kubectl create secret generic scim-bridge --from-file=%s --from-file=%s, then install the chart with --values %s",
-			filepath.Join(f.Dir, app.SecretName), filepath.Join(f.Dir, app.TokensName), filepath.Join(f.Dir, app.ValuesName))
+		next = fmt.Sprintf("kubectl create secret generic scim-bridge --from-file=%s --from-file=%s\n          kubectl create secret generic %s --from-file=%s\n          then install the chart with --values %s",
+			filepath.Join(f.Dir, app.SecretName), filepath.Join(f.Dir, app.TokensName), config.StoreSecret, filepath.Join(f.Dir, app.StoreKeyName), filepath.Join(f.Dir, app.ValuesName))
 	}
 	_, err := fmt.Fprintf(out, `SCIM URL  %s
 Token     %s   (shown once; valid for %d months)

@@ -118,7 +118,7 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 }
 
 // TestSetupWritesFilesThatOnlyTheOwnerReads: the secret, the key of the store and the configuration have the mode 0600,
-// and none of them has the token.
+// and no file has the token.
 func TestSetupWritesFilesThatOnlyTheOwnerReads(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -263,7 +263,9 @@ func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
 		return out
 	}
 	b := apptest.Bridge{File: filepath.Join(dir, "config.yaml")}
-	setup()
+	if out := setup(); !strings.Contains(out, "\n          kubectl create secret generic scim-bridge-store --from-file="+filepath.Join(dir, app.StoreKeyName)+"\n          then install the chart") {
+		t.Errorf("setup does not say how the chart gets the key:\n%s", out)
+	}
 	key := apptest.ReadPage(t, filepath.Join(dir, app.StoreKeyName))
 	const store = "store: # what the bridge did; without this section it remembers nothing of it\n  sqlite:\n    file: \"store.db\"\n  keyFile: \"store-key\"\n"
 	b.EditFile(t, "config.yaml", apptest.Replaced(t, store, ""))

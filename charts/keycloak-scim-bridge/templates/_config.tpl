@@ -6,5 +6,9 @@
 {{- $hosts := list $service $inNamespace (print $inNamespace ".svc") (print $inNamespace ".svc.cluster.local") -}}
 {{- /* Everybody can write to an emptyDir. So the bridge makes its own directory there for the socket. */ -}}
 {{- $admin := dict "listen" ":9091" "socket" "/run/scim-bridge/own/control.sock" "hosts" (concat $hosts .Values.service.adminHosts) -}}
-{{- merge (dict "version" 1 "server" $server "admin" $admin) .Values.config | toPrettyJson -}}
+{{- $set := dict "version" 1 "server" $server "admin" $admin -}}
+{{- if .Values.store.enabled -}}
+{{- $_ := set $set "store" (merge (dict "sqlite" (dict "file" "/var/lib/scim-bridge/store.db") "keyFile" "store-key") (default dict .Values.config.store)) -}}
+{{- end -}}
+{{- merge $set .Values.config | toPrettyJson -}}
 {{- end }}

@@ -50,6 +50,10 @@ volumeMounts:
     readOnly: true
   - name: scim-bridge-run
     mountPath: /run/scim-bridge
+  {{- if .Values.store.enabled }}
+  - name: scim-bridge-store
+    mountPath: /var/lib/scim-bridge
+  {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -80,6 +84,13 @@ volumeMounts:
           name: {{ include "bridge.fullname" . }}
       - secret:
           name: {{ default (include "bridge.fullname" .) .Values.secrets.existingSecret }}
+      {{- if and .Values.store.enabled .Values.store.keySecret }}
+      - secret:
+          name: {{ .Values.store.keySecret }}
+          items:
+            - key: store-key
+              path: store-key
+      {{- end }}
       {{- with .Values.mappings.existingConfigMap }}
       - configMap:
           name: {{ . }}
@@ -88,6 +99,11 @@ volumeMounts:
   emptyDir:
     medium: Memory
     sizeLimit: 1Mi
+{{- if .Values.store.enabled }}
+- name: scim-bridge-store
+  persistentVolumeClaim:
+    claimName: {{ default (print (include "bridge.fullname" .) "-store") .Values.store.existingClaim }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

@@ -111,6 +111,12 @@ http://{{ include "bridge.fullname" . }}.{{ include "bridge.namespace" . }}.svc:
 {{- if not (or .Values.secrets.existingSecret .Values.secrets.inline) }}
 {{- fail "secrets: give existingSecret, whose keys are the files that config names, or inline" }}
 {{- end }}
+{{- if and .Values.store.enabled .Values.secrets.inline (not .Values.store.keySecret) (not (hasKey .Values.secrets.inline "store-key")) }}
+{{- fail "store.keySecret: name the Secret with the key store-key, or give store-key in secrets.inline" }}
+{{- end }}
+{{- if and .Values.config.store (not .Values.store.enabled) }}
+{{- fail "config.store: has no effect without store.enabled=true" }}
+{{- end }}
 {{- if and .Values.mappings.existingConfigMap .Values.mappings.inline }}
 {{- fail "mappings: give existingConfigMap or inline, not both" }}
 {{- end }}
