@@ -42,6 +42,7 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	if r.DryRun {
 		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.rights)
 	}
+	s.begun(&fact, ch)
 	intent, err := s.intend(ctx, fact)
 	if err != nil {
 		return apply.Outcome{}, err

@@ -13,12 +13,13 @@
 //	render    x             x               x                        scim.Project
 //
 // A type of resource plugs in as a kind (users.go, groups.go), and no kind can leave a stage out. The result of a
-// request is a Result. A Recorder keeps every change as a change.Change. The package knows no HTTP server, but an
+// request is a Result. A Recorder keeps every change as a change.Change; Recover settles a change that a crash left open. The package knows no HTTP server, but an
 // error has the status that the protocol gives it.
 //
 // A file calls only files below it, as a test checks (arrows_test.go):
 //
 //	adoption, keys                            changes that an operator makes for a whole tenant
+//	observation, recover                      what became of changes: after a crash, and of those that ran together
 //	bulk, list, discovery, service            the verbs, and the stages of each
 //	users, groups and files named after them  the kinds; adopt, rehire, owner, roles, members, linked, unique
 //	federation, apply_plan, record            late refusals, carrying out, recording

@@ -62,8 +62,9 @@ func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, 
 		return planned{}, err
 	}
 	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
-	p, after := plan.ForNewGroup(r.Tenant.Owner, state, parent, idsOf(members), own, roles, time.Now())
-	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}}, nil
+	now := time.Now().Truncate(time.Millisecond)
+	p, after := plan.ForNewGroup(r.Tenant.Owner, state, parent, idsOf(members), own, roles, now)
+	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}, created: now}, nil
 }
 
 func (k groupKind) desired(r *request, doc scim.Document) (desired, error) {

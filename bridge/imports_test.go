@@ -63,7 +63,7 @@ func rooms() map[string][]string {
 		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
 		// The operator's views and verbs, and their transports.
-		"bridge/admin":   {"bridge", "bridge/tenant", "bridge/realm"},
+		"bridge/admin":   {"bridge", "bridge/change", "bridge/store", "bridge/tenant", "bridge/realm", "scim"},
 		"bridge/console": {"bridge/admin", "bridge/tenant"},
 		"bridge/control": {"bridge/admin"},
 
@@ -112,6 +112,8 @@ func libraries() map[string][]string {
 		"golang.org/x/mod":                    {"keycloak/keycloaktest"},
 		"golang.org/x/term":                   {"cmd/scim-bridge"},
 		"go.uber.org/zap":                     {"bridge", "bridge/admin", "bridge/app", "bridge/app/apptest", "bridge/auth", "bridge/observe", "bridge/realm", "bridge/server"},
+		"github.com/google/go-cmp":            {"bridge/store/storetest"},
+		"pgregory.net/rapid":                  {"bridge/store/storetest"},
 		"golang.org/x/sync":                   {everybodys},
 		"golang.org/x/text":                   {"bridge/store", "scim", "scim/filter"},
 		"github.com/a-h/templ":                {"bridge/console"},
@@ -119,7 +121,7 @@ func libraries() map[string][]string {
 		"database/sql":                        {"bridge/store/sqlstore"},
 		"github.com/pressly/goose":            {"bridge/store/sqlstore"},
 		"modernc.org/sqlite":                  {"bridge/store/sqlstore"},
-		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "keycloak/keycloaktest", "scim/growth"}, // never part of the program
+		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "bridge/store/storetest", "keycloak/keycloaktest", "scim/growth"}, // never part of the program
 	}
 }
 
@@ -201,6 +203,24 @@ func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range violations(imported(t.Context(), t, nil)) {
 		t.Error(wrong)
+	}
+}
+
+// TestTheProgramHasNoTests: neither packages for tests nor what only they import.
+func TestTheProgramHasNoTests(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../cmd/scim-bridge").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	for _, path := range []string{"testing", "pgregory.net/rapid", module + "bridge/app/apptest", module + "bridge/store/storetest", module + "keycloak/keycloaktest"} {
+		if slices.Contains(deps, path) {
+			t.Errorf("the program has %s", path)
+		}
+	}
+	if !slices.Contains(deps, module+"bridge/app") {
+		t.Errorf("the program has no bridge/app: %d packages", len(deps))
 	}
 }
 

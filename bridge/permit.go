@@ -29,13 +29,14 @@ var errNobody = errors.New("a write must say who makes it and by which entry poi
 const pausedAfter = 60
 
 // Permit refuses what a principal may not do at a tenant, or may not do now. The tenant's access and the needed scopes
-// decide. All entry points use it. An operator may read a paused tenant, to see its resources.
+// decide. All entry points use it. An operator may read a paused tenant, to see its resources. The bridge itself may read
+// it too, to see what became of a change.
 //
 // The error is a ScopeError or a *scim.Error.
 func Permit(by tenant.Principal, needs tenant.Scopes) error {
 	policy, writes := by.Tenant.Policy, needs&tenant.Writing != 0
 	switch {
-	case policy.Paused() && (writes || by.Actor.Kind != tenant.ActorOperator):
+	case policy.Paused() && (writes || by.Actor.Kind != tenant.ActorOperator && by.Actor.Kind != tenant.ActorSystem):
 		return &scim.Error{Code: code.Paused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator; repeat the request after the time of the Retry-After header"}
 	case !by.Scopes.Has(needs):
 		missing := (needs &^ by.Scopes).String()

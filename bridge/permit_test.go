@@ -233,3 +233,20 @@ func TestAnAdoptionStopsWhenItsTenantIsPaused(t *testing.T) {
 		}
 	}
 }
+
+// TestTheBridgeItselfReadsAPausedTenantAndWritesNothing, at any tenant.
+func TestTheBridgeItselfReadsAPausedTenantAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	for _, access := range []config.Access{config.AccessFull, config.AccessReadOnly, config.AccessPaused} {
+		of := &tenant.Tenant{}
+		of.Policy.Access = access
+		if err := bridge.Permit(of.System(), tenant.UsersRead|tenant.GroupsRead); err != nil {
+			t.Errorf("%s: it may not read: %v", access, err)
+		}
+		for _, needs := range []tenant.Scopes{tenant.UsersWrite, tenant.GroupsWrite, tenant.Bulk} {
+			if err := bridge.Permit(of.System(), needs); err == nil {
+				t.Errorf("%s: it may %v", access, needs)
+			}
+		}
+	}
+}

@@ -27,8 +27,10 @@ func factOf(r *request, ch planned) change.Change {
 		Op: ch.op, Resource: change.Resource{Type: r.rt.Name, ID: r.ID},
 		Before: r.before, After: ch.after.resource.Document, Steps: make([]string, len(ch.plan)),
 	}
+	password, sessions := false, false
 	for i, step := range ch.plan {
 		out.Steps[i] = plan.Describe(step)
+		password, sessions = password || plan.WritesPassword(step), sessions || plan.Is[plan.EndSessions](step)
 		if r.Endpoint != endpointGroups { // users join or leave a group
 			continue
 		}
@@ -42,7 +44,22 @@ func factOf(r *request, ch planned) change.Change {
 			plan.UpdateGroup, plan.UpdateUser:
 		}
 	}
+	if password {
+		out.Unseen = append(out.Unseen, change.Password)
+	}
+	if sessions {
+		out.Unseen = append(out.Unseen, change.Sessions)
+	}
 	return out
+}
+
+// begun gives a change its id and its time, just before it is recorded. A creation begins at the time that Keycloak
+// stores as the time of the creation. Recover finds what the creation made by this time.
+func (s *Service) begun(c *change.Change, ch *planned) {
+	c.ID, c.Begun = change.NewID(), s.directory.Now()
+	if !ch.created.IsZero() {
+		c.Begun = ch.created
+	}
 }
 
 // intend records a change before it is made.

@@ -64,6 +64,7 @@ type recordedService struct {
 
 	t               *testing.T
 	fake            *keycloaktest.Fake
+	realm           *keycloaktest.Realm
 	admin           *keycloak.Client
 	tenant          *tenant.Tenant
 	service         *bridge.Service
@@ -90,7 +91,7 @@ func newRecordedService(t *testing.T) *recordedService {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.admin = r.Admin
+	o.realm, o.admin = r, r.Admin
 	ann := o.makeAccount("ann", nil)
 	rights, _, err := r.Admin.ManagementRoles(t.Context(), ann)
 	if err != nil {

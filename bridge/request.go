@@ -86,6 +86,8 @@ type planned struct {
 	after current
 	// ends says that a user loses access.
 	ends bool
+	// created is when a new resource is created, as Keycloak will store it; zero for an existing resource.
+	created time.Time
 }
 
 // desired is what a creation asks for: a document and its mapped state. A request maps the document once.
@@ -114,6 +116,13 @@ type kind interface {
 	obstacles(d desired, failure error) []obstacle
 	// stored is the resource that shows what Keycloak has, without the parts that are read separately for an answer.
 	stored(r *request, cur current) (scim.Resource, error)
+	// made is the id of the resource that a creation made whose answer was lost, or "".
+	made(ctx context.Context, r *request, c change.Change) (string, error)
+	// held reads the request's resource with any owner. The tenant need not see the resource.
+	held(ctx context.Context, r *request) (current, error)
+	// holds reports whether Keycloak stores a document of the resource completely, also what the document does not
+	// show. told is false when that is not known.
+	holds(r *request, cur current, doc scim.Document) (holds, told bool)
 	// resource is the resource for the answer. It may read what the projection asks for.
 	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
 }
@@ -124,6 +133,8 @@ type blindPatcher interface {
 	// patchesBlind plans operations that do not need the resource. ok is false when they need it. It waits for the
 	// resource's lock when the order of operations matters.
 	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
+	// proves checks that such a PATCH may be about the resource. It reads the resource only if it must.
+	proves(ctx context.Context, r *request) (current, error)
 }
 
 // obstacle is a resource that may prevent a creation.

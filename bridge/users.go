@@ -68,7 +68,7 @@ func (k userKind) create(ctx context.Context, r *request, d desired) (planned, e
 	}
 	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Owner, state, joining, link, time.Now())
-	return planned{plan: p, op: change.Created, after: current{user: after}}, nil
+	return planned{plan: p, op: change.Created, after: current{user: after}, created: after.Created}, nil
 }
 
 // leaving reduces a PUT that deactivates a user to the deactivation, when nothing else of the user may be changed.

@@ -425,6 +425,13 @@ func (c *Client) OfflineClients(ctx context.Context, id UserID) ([]string, error
 	return out, nil
 }
 
+// OnlineSessions counts the login sessions of a user, without offline sessions.
+func (c *Client) OnlineSessions(ctx context.Context, id UserID) (int, error) {
+	var list []struct{}
+	err := c.get(ctx, "list sessions", "/users/"+id.escaped()+"/sessions", nil, &list)
+	return len(list), err
+}
+
 // RevokeConsent ends the offline session that a user has for a client.
 func (c *Client) RevokeConsent(ctx context.Context, id UserID, clientID string) error {
 	return c.viaGocloak(ctx, "revoke consent", func(ctx context.Context, token string) error {

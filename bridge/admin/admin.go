@@ -11,6 +11,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
@@ -26,6 +27,8 @@ type Options struct {
 	Bridge   Bridge
 	Brake    Brake
 	Adopter  Adopter
+	Store    store.Store // nil when the configuration has no store
+	Tokens   Tokens      // nil when the configuration has no store
 }
 
 // Bridge is the running bridge.
@@ -43,6 +46,8 @@ type Bridge interface {
 	Revoke(ctx context.Context, realm, revocation string) error
 	// Refresh begins the next check of the realms at once.
 	Refresh()
+	// ReadKeys gives the store the keys that its key file has now.
+	ReadKeys() error
 }
 
 // Brake is the removal brake (guard.Brake).
@@ -105,8 +110,8 @@ func (a *Admin) Revoke(ctx context.Context, name, revocation string) error {
 	if err := a.o.Bridge.Revoke(ctx, name, revocation); err != nil {
 		return err
 	}
-	organization, keyID := realm.DescribeRevocation(revocation)
-	a.did("revoked a token of an organization", zap.String("realm", name), zap.String("organization", organization), zap.String("key_id", keyID))
+	one, _ := realm.ParseRevocation(revocation)
+	a.did("revoked a token of an organization", zap.String("realm", name), zap.String("organization", one.Organization), zap.String("key_id", one.KeyID))
 	a.Refresh() // the next check makes the bridge refuse the token
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -37,6 +38,7 @@ type fake struct {
 	refreshed int
 	adopted   []string
 	err       error // of every verb
+	store     store.Store
 }
 
 func (f *fake) Unapplied() string { return f.config }
@@ -48,6 +50,8 @@ func (f *fake) Feeds() map[string]time.Duration { return f.feeds }
 func (f *fake) Indexes() []admin.Index { return f.indexes }
 
 func (f *fake) Refresh() { f.refreshed++ }
+
+func (f *fake) ReadKeys() error { return f.err }
 
 func (f *fake) Revoke(_ context.Context, realm, revocation string) error {
 	f.revoked = append(f.revoked, realm+" "+revocation)
@@ -92,7 +96,7 @@ func newWorld(t *testing.T, f *fake, tenants ...*tenant.Tenant) world {
 	core, log := observer.New(zap.InfoLevel)
 	activity := &tenant.Activity{}
 	return world{admin.New(admin.Options{
-		Version: "1.2.3", Started: now().Add(-time.Hour), Now: now, Log: zap.New(core), Tenants: registry, Activity: activity, Bridge: f, Brake: f, Adopter: f,
+		Version: "1.2.3", Started: now().Add(-time.Hour), Now: now, Log: zap.New(core), Tenants: registry, Activity: activity, Bridge: f, Brake: f, Adopter: f, Store: f.store,
 	}), f, activity, log}
 }
 
@@ -225,8 +229,8 @@ func TestTheViewOfATenantHasNoSecret(t *testing.T) {
 		Domains: "verified", RemovalBrake: "clear", BrakeLimits: "20% of the users within 1h, and 3 in any case", Schemas: got.Schemas, Indexes: []admin.Index{{Tenant: acme.Path, Type: "User", Resources: 7}},
 		LastRequest: &failed, LastError: &failed,
 		Credentials: []admin.Credential{
-			{Tenant: acme.Path, Name: "idp", KeyID: "k1", Scopes: strings.Fields("users:read users:write groups:read groups:write bulk"), Expires: new(now().Add(time.Hour)), State: admin.Expiring},
-			{Tenant: acme.Path, Name: "oauth", Issuer: "https://issuer.example", ClientID: "entra", Scopes: []string{"users:read"}, State: admin.Good},
+			{Tenant: acme.Path, Name: "idp", KeyID: "k1", Scopes: strings.Fields("users:read users:write groups:read groups:write bulk"), Expires: new(now().Add(time.Hour)), State: admin.Expiring, Place: admin.InFile},
+			{Tenant: acme.Path, Name: "oauth", Issuer: "https://issuer.example", ClientID: "entra", Scopes: []string{"users:read"}, State: admin.Good, Place: admin.InFile},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

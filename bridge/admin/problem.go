@@ -68,8 +68,8 @@ func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem
 	if holding {
 		add(Held, "the removal brake is "+brake, "find out whether the removals are intended; if they are, lift the brake:\n"+t.Command("tenants", "lift"))
 	}
-	if text := a.noClient(t); text != "" {
-		add(NoClient, text, t.Command("tokens", "new"))
+	if text, fix := a.noClient(t); text != "" {
+		add(NoClient, text, fix)
 	}
 	if why := t.Unapplied(); why != "" {
 		add(OldMapping, "the changed mapping file is not applied: "+why, doctor)
@@ -83,15 +83,24 @@ func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem
 	return out
 }
 
-// noClient says why no client of a tenant can have a valid credential; "" when a client can.
-func (a *Admin) noClient(t *tenant.Tenant) string {
-	switch good := func(token tenant.Token) bool { return !token.Expired(a.o.Now()) }; {
-	case t.Every(), t.AwaitsTokens(), len(t.AccessTokens) > 0, slices.ContainsFunc(t.Tokens, good):
-		return ""
-	case len(t.Tokens) == 0:
-		return "the tenant has no token, so no client can use the endpoint"
+// noClient says why no client of a tenant can have a valid credential, and the remedy. Both are "" when a client can.
+func (a *Admin) noClient(t *tenant.Tenant) (text, fix string) {
+	if t.Every() || t.AwaitsTokens() || len(t.AccessTokens) > 0 {
+		return "", ""
 	}
-	return "every token of the tenant has expired, so no client can use the endpoint"
+	all, fix := a.credentials(t), t.Command("tokens", "new")
+	has := func(states ...string) bool {
+		return slices.ContainsFunc(all, func(c Credential) bool { return slices.Contains(states, c.State) })
+	}
+	switch {
+	case has(Good, Expiring):
+		return "", ""
+	case has(Suspended):
+		return "the tokens of the tenant are suspended since the store was restored, so no client can use the endpoint", t.Command("tokens", "accept")
+	case len(all) == 0:
+		return "the tenant has no token, so no client can use the endpoint", fix
+	}
+	return "every token of the tenant has expired, so no client can use the endpoint", fix
 }
 
 // Realm is the operator's view of a realm of Keycloak.

@@ -102,7 +102,14 @@ type Credential struct {
 	KeyID   string     `json:"keyID,omitempty"`
 	Scopes  []string   `json:"scopes"`
 	Expires *time.Time `json:"expires,omitempty"` // absent when it does not expire, or when each access token has its own end
-	State   string     `json:"state"`             // Good, Expiring or Expired
+	State   string     `json:"state"`             // Good, Expiring, Expired, Suspended or NoTenant
+	Place   string     `json:"place,omitempty"`   // where it is kept: InFile, InOrganization or InStore
+	// Made is when a token of the store was made; absent for other credentials.
+	Made *time.Time `json:"made,omitempty"`
+	// LastUsed is the last use, to the minute. A credential that was not used has UnusedSince: from this time on, every
+	// use is known. Both are absent when the bridge has no store.
+	LastUsed    *time.Time `json:"lastUsed,omitempty"`
+	UnusedSince *time.Time `json:"unusedSince,omitempty"`
 	// Issuer and ClientID say which access tokens are accepted; a token has neither. ClientID is absent when the
 	// access tokens of every client of the issuer are accepted.
 	Issuer   string `json:"issuer,omitempty"`
@@ -114,6 +121,10 @@ const (
 	Good     = "good"
 	Expiring = "expires soon"
 	Expired  = "expired"
+	// Suspended means that the token is refused until an operator accepts it, because the store was restored.
+	Suspended = "suspended"
+	// NoTenant means that the bridge does not serve the tenant of a token in the store.
+	NoTenant = "not served"
 )
 
 // CredentialsOf returns the credentials of the tenant at a path, with their states at the time now.
@@ -194,15 +205,6 @@ func (a *Admin) Endpoint(ctx context.Context, path string) (Tenant, error) {
 	return a.view(ctx, t, a.indexes()[t.Path]), nil
 }
 
-// Credentials returns the credentials of all tenants.
-func (a *Admin) Credentials() []Credential {
-	var out []Credential
-	for _, t := range a.o.Tenants.All() {
-		out = append(out, CredentialsOf(t.Path, t.Tokens, t.AccessTokens, a.o.Now())...)
-	}
-	return out
-}
-
 func (a *Admin) views(ctx context.Context, all []*tenant.Tenant) []Tenant {
 	out, indexes := make([]Tenant, len(all)), a.indexes()
 	for i, t := range all {
@@ -227,7 +229,7 @@ func (a *Admin) view(ctx context.Context, t *tenant.Tenant, indexes []Index) Ten
 		Path: t.Path, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(), Key: t.Owner.Key, Scope: "all",
 		Profile: t.Mapping.Profile().String(), UnknownMembers: string(p.UnknownMembers), OnDelete: string(p.OnDelete), Adopt: string(p.Adopt), ExternalID: string(p.ExternalID),
 		Rehire: string(p.Rehire), PatchResponse: string(p.PatchResponse), Access: string(p.Access), BasicAuth: p.BasicAuth, MappingFile: t.Entry.Mapping,
-		Credentials: CredentialsOf(t.Path, t.Tokens, t.AccessTokens, a.o.Now()), Indexes: indexes,
+		Credentials: a.credentials(t), Indexes: indexes,
 	}
 	if !t.Every() {
 		out.URL = t.BaseURL

@@ -44,7 +44,9 @@ type App struct {
 	log      *zap.Logger
 	metrics  *observe.Metrics
 	activity *tenant.Activity
-	keeper   *keeper // nil without a store
+	keeper   *keeper       // nil without a store, as the two below
+	brakes   *ledger       // what the removal brakes count
+	tokens   *storedTokens // the tokens of the store
 
 	transport *renewable // its connections to Keycloak
 	outbound  *renewable // its connections to other servers
@@ -99,6 +101,12 @@ func build(c config.Config, o Options) (*App, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = observe.NewMetrics(registry, o.Version, namedTenants(c.Metrics.Tenants))
+	if o.Store != nil {
+		a.tokens = newStoredTokens(o.Store, a.log)
+		if err := a.tokens.read(context.Background()); err != nil { // the next request that needs them tries again
+			a.log.Warn("the tokens of the store cannot be read yet", zap.Error(err))
+		}
+	}
 	tenants, err := a.newTenants()
 	if err != nil {
 		return nil, err
@@ -110,10 +118,13 @@ func build(c config.Config, o Options) (*App, error) {
 	a.Service = a.newService(realms, tenants)
 	a.Watcher = &realm.Watcher{
 		Tenants: tenants, Realms: realms, Log: a.log, Observe: a.metrics.Fit, ObserveMapping: a.metrics.Mapping,
-		Forget: a.forget, Organizations: organizationsOf(c, a.log),
+		Forget: a.forget, Organizations: a.organizationsOf(c),
+	}
+	if a.tokens != nil {
+		a.Watcher.ObserveRevoked = a.tokens.copyRevocations
 	}
 	a.Admin = admin.New(admin.Options{
-		Version: o.Version, Started: time.Now(), Now: time.Now, Log: a.log, Tenants: tenants, Activity: a.activity, Bridge: operated{a}, Brake: a.Service.Brake(), Adopter: a.Service,
+		Version: o.Version, Started: time.Now(), Now: time.Now, Log: a.log, Tenants: tenants, Activity: a.activity, Bridge: operated{a}, Brake: a.Service.Brake(), Adopter: a.Service, Store: o.Store, Tokens: a.adminTokens(),
 	})
 	a.metrics.Show(a.metricState())
 	options := a.serverOptions(tenants)
@@ -181,10 +192,27 @@ func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	c := a.config.Server
 	return server.Options{
 		Tenants: tenants, PublicURL: string(c.PublicURL), ErrorDocs: string(c.ErrorDocs), Log: a.log, Metrics: a.metrics, Tracer: a.Tracer, Activity: a.activity,
-		Auth:    auth.New(auth.Options{Tokens: auth.TenantTokens{}, Realm: a.transport, Other: a.outbound}),
+		Auth:    auth.New(a.authOptions()),
 		MaxBody: c.MaxBodyBytes, Timeout: time.Duration(c.RequestTimeout),
 		TrustedProxies: prefixes(c.TrustedProxies), FailuresPerMinute: c.FailuresPerMinute, Bodies: server.NewBodies(),
 	}
+}
+
+// authOptions say where tokens are looked up.
+func (a *App) authOptions() auth.Options {
+	o := auth.Options{Tokens: auth.TenantTokens{}, Realm: a.transport, Other: a.outbound}
+	if a.tokens != nil {
+		o.Tokens, o.Used = a.tokens, a.tokens.Use
+	}
+	return o
+}
+
+// adminTokens are the tokens of the store for the operator; nil without a store.
+func (a *App) adminTokens() admin.Tokens {
+	if a.tokens == nil {
+		return nil
+	}
+	return a.tokens
 }
 
 // adminHosts are the host names that the listener for health and metrics accepts.
@@ -207,12 +235,20 @@ func (a *App) serviceOptions(tenants *tenant.Registry, recorder bridge.Recorder)
 		Observer:       a.metrics,
 		Recorder:       recorder,
 		Locker:         &apply.Locks{},
-		Ledger:         &guard.MemoryLedger{},
+		Ledger:         a.ledger(),
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
 		ErrorDocs:  string(c.Server.ErrorDocs),
 		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
 	}
+}
+
+// ledger is the ledger of the removal brake.
+func (a *App) ledger() guard.Ledger {
+	if a.brakes == nil {
+		return &guard.MemoryLedger{}
+	}
+	return a.brakes
 }
 
 func prefixes(networks []config.Network) []netip.Prefix {
@@ -226,6 +262,9 @@ func prefixes(networks []config.Network) []netip.Prefix {
 // warnOfExpiry logs tokens that expire soon, once a minute until the context ends.
 func (a *App) warnOfExpiry(ctx context.Context) {
 	expiry := auth.Expiry{Log: a.log}
+	if a.tokens != nil {
+		expiry.Tokens = a.tokens.Good
+	}
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {

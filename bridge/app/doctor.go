@@ -2,8 +2,12 @@ package app
 
 import (
 	"context"
+	"slices"
+	"strconv"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -20,12 +24,48 @@ func Diagnose(ctx context.Context, c config.Config, path string) ([]Diagnosis, e
 	if err != nil {
 		return nil, err
 	}
+	running, missing, err := runningCredentials(ctx, c)
+	if err != nil {
+		missing = err.Error()
+	}
 	out := make([]Diagnosis, 0, len(s.List))
 	for _, t := range s.List {
-		t = s.WithTokens(ctx, c, t)
-		out = append(out, Diagnosis{t.Path, t.Realm, realm.Doctor(ctx, s.Clients[t.Realm], t, s.Beside(t)...)})
+		t, suspended := withKept(s.WithTokens(ctx, c, t), running)
+		found := realm.Doctor(ctx, s.Clients[t.Realm], t, s.Beside(t)...)
+		for i := range found {
+			if missing != "" && found[i].Text == realm.NoToken {
+				found[i] = realm.Finding{Severity: realm.Warn, Check: found[i].Check, Text: "the tenant has no token outside the store, and " + missing, Fix: "start the bridge and run doctor again, or make a token:\n" + t.Command("tokens", "new")}
+			}
+		}
+		if suspended > 0 {
+			found = append(found, realm.Finding{Severity: realm.Warn, Check: "token", Text: "tokens of the store are refused since the store was restored: " + strconv.Itoa(suspended), Fix: "revoke those that clients must no longer use, then accept the others:\n" + t.Command("tokens", "accept")})
+		}
+		out = append(out, Diagnosis{t.Path, t.Realm, found})
 	}
 	return out, nil
+}
+
+// withKept adds to a tenant the tokens that a running bridge has in its store. It counts those that are suspended.
+func withKept(t *tenant.Tenant, running []admin.Credential) (out *tenant.Tenant, suspended int) {
+	tokens := slices.Clone(t.Tokens)
+	for _, c := range running {
+		switch {
+		case c.Tenant != t.Path || c.Place != admin.InStore:
+			continue
+		case c.State == admin.Suspended:
+			suspended++
+			continue
+		}
+		kept := tenant.Token{Name: c.Name, KeyID: c.KeyID}
+		if c.Expires != nil {
+			kept.Expires = *c.Expires
+		}
+		tokens = append(tokens, kept)
+	}
+	if len(tokens) == len(t.Tokens) {
+		return t, suspended
+	}
+	return t.WithTokens(tokens), suspended
 }
 
 // Passed counts the findings without a problem.

@@ -66,7 +66,7 @@ func TestOrganizationsHaveTheTolerancesThatHoldForThem(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Fatal(list, err)
 	}
-	found := foundTenant(keycloak.Organization{ID: "2", Alias: "hooli"}, list[0], []tenant.Token{{Name: "okta"}}, "http://bridge.test")
+	found := list[0].ForOrganization(keycloak.Organization{ID: "2", Alias: "hooli"}, []tenant.Token{{Name: "okta"}}, "http://bridge.test")
 	for name, of := range map[string]struct {
 		tenant *tenant.Tenant
 		want   scim.Tolerance

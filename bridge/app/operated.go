@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 // operated is what an operator can see and do (admin.Bridge).
@@ -46,11 +48,32 @@ func (o operated) Revoke(ctx context.Context, name, revocation string) error {
 	if client == nil {
 		return fmt.Errorf("the bridge that runs here serves no realm %q", name)
 	}
-	return realm.Revoke(ctx, client, revocation, time.Now())
+	if err := realm.Revoke(ctx, client, revocation, time.Now()); err != nil || o.a.tokens == nil {
+		return err
+	}
+	one, _ := realm.ParseRevocation(revocation)
+	o.a.tokens.revoke(ctx, revocationOf(name, one))
+	return nil
 }
 
 // Refresh implements admin.Bridge.
 func (o operated) Refresh() { o.a.Watcher.Wake() }
+
+// ReadKeys implements admin.Bridge.
+func (o operated) ReadKeys() error {
+	c, problems := config.Load(o.a.inForce().File)
+	if len(problems) > 0 {
+		return errors.New(problems[0].String())
+	}
+	inForce := func() bool { return c.Store.Keys.Reveal() == o.a.inForce().Store.Keys.Reveal() }
+	if inForce() {
+		return nil
+	}
+	if o.a.Reload(); !inForce() {
+		return errors.New("store.keyFile is not applied: " + o.Unapplied())
+	}
+	return nil
+}
 
 // metricState is the operator's view of the bridge in the form that the metrics need.
 func (a *App) metricState() observe.State {

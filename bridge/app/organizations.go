@@ -7,6 +7,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -40,8 +41,9 @@ func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 	return out
 }
 
-// organizationsOf returns, by realm, the function that makes the tenants of organizations with their own credentials.
-func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organizations {
+// organizationsOf returns, by realm, the function that makes the tenants of organizations with their own credentials. It
+// returns no tenant for an organization without a credential, or whose alias a URL cannot contain.
+func (a *App) organizationsOf(c config.Config) map[string]realm.Organizations {
 	out := map[string]realm.Organizations{}
 	for name, r := range c.Realms {
 		if r.Organizations.All {
@@ -49,12 +51,16 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 			told := map[string]bool{} // only the watcher uses it, so it needs no lock
 			warn := func(organization, why string) {
 				if !told[organization+why] {
-					log.Warn(why, zap.String("organization", organization))
+					a.log.Warn(why, zap.String("organization", organization))
 				}
 				told[organization+why] = true
 			}
 			out[name] = func(o keycloak.Organization, like *tenant.Tenant, revoked realm.Revoked) *tenant.Tenant {
-				return foundTenant(o, like, TokensOf(o, key, revoked, warn), string(c.Server.PublicURL))
+				tokens := TokensOf(o, key, revoked, warn)
+				if len(tokens) == 0 && !a.hasTokens(name, o.ID) {
+					return nil
+				}
+				return like.ForOrganization(o, tokens, string(c.Server.PublicURL))
 			}
 		}
 	}
@@ -85,11 +91,7 @@ func TokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn f
 	return out
 }
 
-// foundTenant is the tenant of an organization. It is nil when the organization has no credential, or when a URL
-// cannot contain its alias.
-func foundTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.Token, publicURL string) *tenant.Tenant {
-	if len(tokens) == 0 {
-		return nil
-	}
-	return like.ForOrganization(o, tokens, publicURL)
+// hasTokens reports whether the store has tokens of an organization.
+func (a *App) hasTokens(name, id string) bool {
+	return a.tokens != nil && a.tokens.HasTokens(store.Owner{Realm: name, Key: id})
 }

@@ -93,7 +93,7 @@ func (a *App) apply(c config.Config) (problem string) {
 	both := a.Watcher.Realms.All() // running requests may still use realms that are removed
 	maps.Copy(both, clients)
 	a.Watcher.Realms.Replace(both)
-	a.Watcher.Replace(list, organizationsOf(c, a.log))
+	a.Watcher.Replace(list, a.organizationsOf(c))
 	a.Watcher.Realms.Replace(clients)
 	for _, t := range added { // now that they exist
 		a.metrics.Tenant(t.Path)

@@ -193,7 +193,7 @@ func alter(t *testing.T, v reflect.Value, path []any, b apptest.Bridge) bool {
 func changeValue(t *testing.T, v reflect.Value) bool {
 	t.Helper()
 	text, isText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
-	for _, try := range []string{"read-only", "strict", "ignore", "leave", "unowned", "unique", "none", "revive", "any", "owned", "continue", "normal", "refuse", "listed", "debug", "users:read", "37%", "37s", "2031-01-01", strings.Repeat("ab", 32), "abcd1234", "127.0.0.1:7", "https://other.test", "10.7.0.0/16", "other.test"} {
+	for _, try := range []string{"read-only", "strict", "ignore", "leave", "unowned", "unique", "none", "revive", "continue", "normal", "any", "owned", "refuse", "listed", "debug", "users:read", "37%", "37s", "2031-01-01", strings.Repeat("ab", 32), "abcd1234", "127.0.0.1:7", "https://other.test", "10.7.0.0/16", "other.test"} {
 		if isText && text.UnmarshalText([]byte(try)) == nil {
 			return true
 		}

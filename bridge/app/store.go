@@ -46,6 +46,19 @@ func openStore(ctx context.Context, c config.Store) (store.Store, error) {
 	return s, nil
 }
 
+// RestoreStore makes the store of a configuration from a backup. No bridge may use the store, and its file must not
+// exist.
+func RestoreStore(ctx context.Context, c config.Config, backup string) error {
+	if !c.Store.On() {
+		return UsageError{errors.New("the configuration has no store; store.sqlite.file says where the store of the backup is to be")}
+	}
+	ring, err := seal.ParseRing(c.Store.Keys.Reveal())
+	if err != nil {
+		return fmt.Errorf("store.keyFile: %w", err)
+	}
+	return sqlstore.Restore(ctx, backup, c.Store.SQLite.File, ring)
+}
+
 // keyedStore is a store whose key file can change while it is open.
 type keyedStore interface {
 	UseRing(ring seal.Ring) error
@@ -75,10 +88,15 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	if a.options.Store == nil {
 		return bridge.New(realms, a.serviceOptions(tenants, audit{a.log}))
 	}
+	a.brakes = newLedger(a.options.Store, a.log)
+	if err := a.brakes.read(context.Background()); err != nil { // the first removal tries again
+		a.log.Warn("what the removal brakes counted cannot be read yet", zap.Error(err))
+	}
 	j := newJournal(a.options.Store, a.config.Store.OnFailure == config.OnFailureContinue, a.log, a.metrics)
 	service := bridge.New(realms, a.serviceOptions(tenants, j))
 	read, _ := any(service).(keycloakReader)
 	a.keeper = newKeeper(j, read, a.retention)
+	a.keeper.also = a.keepCredentials
 	return service
 }
 
@@ -120,6 +138,7 @@ type keeper struct {
 	read      keycloakReader
 	retention func() store.Retention
 	started   time.Time
+	also      func(ctx context.Context) // gives the store what else waits in memory, in each round; may be nil
 
 	ending sync.Once
 	round  sync.Mutex // held by one round at a time; it guards the fields below
@@ -173,12 +192,34 @@ func (k *keeper) work(ctx context.Context, now time.Time) {
 	if now.Sub(k.headAt) >= headEvery && k.logHead(ctx) {
 		k.headAt = now
 	}
+	k.others(ctx)
 	err := k.sweep(ctx, now)
 	if stats := k.readStats(ctx); err == nil {
 		err = stats
 	}
 	if err == nil || errors.Is(err, store.ErrAway) { // the end of a deadline says nothing: the store may be at work on something large
 		k.tell(&k.unkept, err)
+	}
+}
+
+func (k *keeper) others(ctx context.Context) {
+	if k.also != nil {
+		k.also(ctx)
+	}
+}
+
+// keepCredentials gives the store what the brakes counted while it was away, and the last uses of credentials. It reads
+// the tokens again, so that a bridge without requests notices an outage too.
+func (a *App) keepCredentials(ctx context.Context) {
+	err := a.brakes.catchUp(ctx)
+	if err == nil {
+		err = a.tokens.keepUses(ctx)
+	}
+	if err == nil && a.tokens.age(a.tokens.known.Load()) >= tokensFresh {
+		err = a.tokens.read(ctx)
+	}
+	if err != nil {
+		a.log.Debug("the store cannot take what waits for it", zap.Error(err)) // the next round tries again
 	}
 }
 
@@ -334,6 +375,7 @@ func (k *keeper) stop(ctx context.Context) {
 	defer cancel()
 	k.round.Lock()
 	defer k.round.Unlock()
+	k.others(ctx)
 	err := k.catchUp(ctx, nil)
 	if err == nil {
 		err = k.flush(ctx)

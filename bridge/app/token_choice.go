@@ -104,7 +104,7 @@ func (w TokenChoice) places(ctx context.Context, c config.Config) ([]tokenPlace,
 	var out []tokenPlace
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
 		for _, t := range c.Realms[name].Tenants {
-			out = append(out, filePlace{t, ""})
+			out = append(out, filePlace{t, tenant.BaseURL(string(c.Server.PublicURL), t.Path)})
 		}
 		if c.Realms[name].Organizations.All {
 			more, err := organizationPlaces(ctx, c, name)

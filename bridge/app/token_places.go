@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -33,6 +34,8 @@ type tokenPlace interface {
 	warn() (text, fix string)
 	// remove deletes a token.
 	remove(ctx context.Context, t config.Token) (taken string, err error)
+	// kept is where the tokens are: admin.InFile or admin.InOrganization.
+	kept() string
 }
 
 // filePlace is a tenant that the configuration names.
@@ -48,6 +51,8 @@ const WithinASecond = "a running bridge that reads the file applies the change w
 func (p filePlace) path() string { return p.Path }
 
 func (p filePlace) url() string { return p.base }
+
+func (p filePlace) kept() string { return admin.InFile }
 
 func (p filePlace) tokens() []config.Token { return p.Tokens }
 
@@ -122,6 +127,8 @@ func newOrganizationPlace(c config.Config, name string, client *keycloak.Client,
 func (p organizationPlace) path() string { return p.tenantPath }
 
 func (p organizationPlace) url() string { return p.base }
+
+func (p organizationPlace) kept() string { return admin.InOrganization }
 
 func (p organizationPlace) tenantKey() string { return p.organization.ID }
 

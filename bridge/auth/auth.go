@@ -26,6 +26,9 @@ var (
 	ErrBrowser = errors.New("a browser sent this request (it has the header Origin or Sec-Fetch-Site), and Basic is not accepted from a browser; send the request from a program, or send the token as Authorization: Bearer")
 	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
 	ErrDoubled = errors.New("the header has \"Bearer\" twice before the token; enter only the token in the client's token field")
+	// ErrSuspended is an ErrInvalid for a token that waits until the operator accepts it. Only who has the token learns
+	// of it.
+	ErrSuspended = fmt.Errorf("%w; it is suspended, because the operator restored a backup: ask the operator of this endpoint to accept the token again", ErrInvalid)
 	// ErrUnavailable says that the bridge cannot check the credential now.
 	ErrUnavailable = errors.New("the bearer token cannot be checked now; try again")
 )
@@ -35,6 +38,7 @@ type Authenticator struct {
 	tokens Tokens
 	keys   *keys
 	cache  verified
+	used   func(*tenant.Tenant, tenant.Actor)
 	now    func() time.Time
 }
 
@@ -46,7 +50,10 @@ func New(o Options) *Authenticator {
 	if o.Tokens == nil {
 		o.Tokens = TenantTokens{}
 	}
-	return &Authenticator{tokens: o.Tokens, keys: newKeys(o), now: o.Now}
+	if o.Used == nil {
+		o.Used = func(*tenant.Tenant, tenant.Actor) {}
+	}
+	return &Authenticator{tokens: o.Tokens, keys: newKeys(o), used: o.Used, now: o.Now}
 }
 
 // onStack is the length in bytes up to which hashing a token allocates nothing.
@@ -61,22 +68,38 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 	if err != nil {
 		return tenant.Principal{}, err
 	}
+	out, err := a.principal(ctx, t, token, form, cheap)
+	if err == nil {
+		a.used(t, out.Actor)
+	}
+	return out, err
+}
+
+// principal is Authenticate for the token of a header.
+func (a *Authenticator) principal(ctx context.Context, t *tenant.Tenant, token string, form form, cheap bool) (tenant.Principal, error) {
 	sum, now := sha256.Sum256(append(make([]byte, 0, onStack), token...)), a.now()
-	found, err := a.tokens.Token(ctx, t, sum)
+	found, unknowable := a.tokens.Token(ctx, t, sum)
 	switch {
 	case form == formBasic && !t.Policy.BasicAuth: // whatever the token is
 		return tenant.Principal{}, form.refusal(refusal(token))
-	case err != nil:
-		return tenant.Principal{}, refused{ErrUnavailable, "the token cannot be looked up: " + err.Error()}
+	case errors.Is(unknowable, ErrSuspended):
+		return tenant.Principal{}, refused{ErrSuspended, unknowable.Error()}
 	case found != nil:
 		if found.Expired(now) {
 			return tenant.Principal{}, refused{ErrExpired, "the token " + found.Name + " expired"}
 		}
 		return tenant.Principal{Tenant: t, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: found.Name, KeyID: found.KeyID}, Scopes: found.Scopes}, nil
 	case len(t.AccessTokens) > 0 && form != formBasic && isJWT(token):
-		return a.accessToken(ctx, t, token, sum, now, cheap)
+		out, err := a.accessToken(ctx, t, token, sum, now, cheap)
+		if err == nil || unknowable == nil {
+			return out, err
+		}
 	}
-	return tenant.Principal{}, form.refusal(unknown(token))
+	err := unknown(token)
+	if unknowable != nil && !errors.Is(err, ErrTypo) { // nobody could know a token that was not copied whole
+		return tenant.Principal{}, refused{ErrUnavailable, "the token cannot be looked up: " + unknowable.Error()}
+	}
+	return tenant.Principal{}, form.refusal(err)
 }
 
 // refusal returns the error for a token that was sent by Basic to a tenant without basicAuth.

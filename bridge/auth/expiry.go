@@ -16,7 +16,10 @@ func warnings() []time.Duration { return []time.Duration{tenant.SoonExpires, 7 *
 // Expiry warns in the log about tokens that expire: 30, 7 and 1 days before, and when they have
 // expired.
 type Expiry struct {
-	Log    *zap.Logger
+	Log *zap.Logger
+	// Tokens returns the tokens of a tenant; nil for those of its configuration and its organization.
+	Tokens func(t *tenant.Tenant) []tenant.Token
+
 	warned map[expiring]time.Duration
 }
 
@@ -31,7 +34,11 @@ type expiring struct {
 func (e *Expiry) Check(tenants []*tenant.Tenant, now time.Time) {
 	known := map[expiring]time.Duration{}
 	for _, t := range tenants {
-		for _, token := range t.Tokens {
+		tokens := t.Tokens
+		if e.Tokens != nil {
+			tokens = e.Tokens(t)
+		}
+		for _, token := range tokens {
 			left := token.Expires.Sub(now)
 			if token.Expires.IsZero() || left > warnings()[0] {
 				continue

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
 const (
@@ -30,6 +32,8 @@ const (
 // Options say where tokens are looked up, and how the keys of issuers are read.
 type Options struct {
 	Tokens Tokens // nil for TenantTokens
+	// Used gets each credential that is accepted, by its tenant; may be nil. Many requests call it at the same time.
+	Used func(t *tenant.Tenant, by tenant.Actor)
 
 	Realm http.RoundTripper // for the keys of Keycloak
 	Other http.RoundTripper // for the keys of other issuers

@@ -14,8 +14,9 @@ import (
 type Tokens interface {
 	// Token finds the token of a tenant by its hash. It also returns an expired token, so that the
 	// client learns of the expiry. It returns nil when the tenant has no token with this hash. It is
-	// called for everything that a client sends, also for a JWT. An error says that the answer cannot
-	// be known now: the client may try again.
+	// called for everything that a client sends, also for a JWT. An ErrSuspended says that the tenant
+	// has the token and does not accept it yet. Another error says that the answer cannot be known
+	// now: the client may try again.
 	Token(ctx context.Context, t *tenant.Tenant, sum [sha256.Size]byte) (*tenant.Token, error)
 }
 

@@ -73,6 +73,8 @@ const (
 	Bulk    Origin = "bulk"    // an operation of a bulk request
 	Import  Origin = "import"  // the operator's import, also its bulk requests, and all other writes over the control socket
 	Adopt   Origin = "adopt"   // the operator's command adopt
+	// Observation is no interface: the bridge itself read what Keycloak has.
+	Observation Origin = "observation"
 )
 
 // Op says what happens to a resource, as its tenant sees it.

@@ -78,7 +78,7 @@ func (c Client) Adopt(ctx context.Context, path string, o admin.AdoptOptions, ea
 			return fmt.Errorf("the answer of the bridge ended too early: %w", err)
 		}
 		if line.Error != "" {
-			return errors.New(line.Error)
+			return line.err()
 		}
 		if err := each(line.Adoption); err != nil {
 			return err
@@ -109,7 +109,7 @@ func (c Client) ask(ctx context.Context, method, path string, query url.Values, 
 		return err
 	}
 	defer body.Close() //nolint:errcheck // after reading, Close loses nothing
-	return json.NewDecoder(body).Decode(out)
+	return decoder(body).Decode(out)
 }
 
 // open returns the body of a successful answer. The caller closes the body.
@@ -130,10 +130,8 @@ func (c Client) open(ctx context.Context, method, path string, query url.Values)
 	switch {
 	case err != nil || why.Error == "":
 		err = fmt.Errorf("the bridge on %s answers %s", c.Socket, res.Status)
-	case res.StatusCode == http.StatusNotFound:
-		err = admin.NoTenantError{Text: why.Error}
 	default:
-		err = errors.New(why.Error)
+		err = why.err()
 	}
 	return nil, errors.Join(err, res.Body.Close())
 }

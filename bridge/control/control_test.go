@@ -23,6 +23,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -41,6 +42,8 @@ func (*bridgeOf) Feeds() map[string]time.Duration { return nil }
 func (*bridgeOf) Indexes() []admin.Index { return nil }
 
 func (b *bridgeOf) Refresh() { b.refreshed.Add(1) }
+
+func (*bridgeOf) ReadKeys() error { return nil }
 
 func (*bridgeOf) Revoke(_ context.Context, realm, revocation string) error {
 	if realm == "" {
@@ -62,25 +65,38 @@ func (*bridgeOf) Adopt(_ context.Context, by tenant.Principal, o admin.AdoptOpti
 	return errors.New("Keycloak is away")
 }
 
-// served serves a bridge with one realm and one organization on a socket. It returns a client of the socket, the
-// bridge and its views.
-func served(t *testing.T) (control.Client, *bridgeOf, *admin.Admin) {
-	t.Helper()
+// servedRegistry has a realm, an organization, and the tenant that represents all organizations.
+func servedRegistry(tb testing.TB) *tenant.Registry {
+	tb.Helper()
 	saas := &tenant.Tenant{Path: "saas", Realm: "saas", Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}}
 	saas.Policy.RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 3}
 	acme := &tenant.Tenant{Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{Alias: "acme"}, Mapping: mapping.Default(scim.Tolerant)}
 	every := &tenant.Tenant{Path: "saas/organizations/*", Realm: "saas", Organization: tenant.Organization{Alias: tenant.EveryOrganization}, Mapping: mapping.Default(scim.Tolerant)}
 	registry, err := tenant.NewRegistry(saas, acme, every)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
+	return registry
+}
+
+// served serves a bridge with one realm and one organization on a socket. It returns a client of the socket, the
+// bridge and its views.
+func served(t *testing.T) (control.Client, *bridgeOf, *admin.Admin) {
+	t.Helper()
+	return servedWith(t, nil)
+}
+
+// servedWith is served for a bridge with a store.
+func servedWith(t *testing.T, s store.Store) (control.Client, *bridgeOf, *admin.Admin) {
+	t.Helper()
+	registry := servedRegistry(t)
 	path := filepath.Join(t.TempDir(), "control.sock")
 	listener, err := control.Listen(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bridgeOf{}
-	a := admin.New(admin.Options{Now: time.Now, Log: zap.NewNop(), Tenants: registry, Activity: &tenant.Activity{}, Bridge: b, Brake: guard.NewBrake(time.Now, &guard.MemoryLedger{}), Adopter: b})
+	a := admin.New(admin.Options{Now: time.Now, Log: zap.NewNop(), Tenants: registry, Activity: &tenant.Activity{}, Bridge: b, Brake: guard.NewBrake(time.Now, &guard.MemoryLedger{}), Adopter: b, Store: s})
 	operator := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 	server := &http.Server{Handler: control.Handler(a, operator), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()

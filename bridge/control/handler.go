@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 )
@@ -25,6 +24,73 @@ const (
 // failure is the answer to a request that failed.
 type failure struct {
 	Error string `json:"error"`
+	// Kind says which error the client returns; "" for an error that only has a text.
+	Kind string `json:"kind,omitempty"`
+	// Broken says where the journal was altered.
+	Broken *admin.BrokenError `json:"broken,omitempty"`
+}
+
+// The kinds of failures, each with the status of its answer.
+const (
+	noTenant = "no-tenant" // 404
+	noChange = "no-change" // 404
+	noStore  = "no-store"  // 409
+	input    = "input"     // 400
+	broken   = "broken"    // 409
+)
+
+func failureOf(err error) failure {
+	out := failure{Error: err.Error()}
+	switch {
+	case is[admin.NoTenantError](err):
+		out.Kind = noTenant
+	case is[admin.NoChangeError](err):
+		out.Kind = noChange
+	case is[admin.InputError](err):
+		out.Kind = input
+	case errors.Is(err, admin.ErrNoStore):
+		out.Kind = noStore
+	case errors.As(err, &out.Broken):
+		out.Kind = broken
+	}
+	return out
+}
+
+func is[T error](err error) bool {
+	_, is := errors.AsType[T](err)
+	return is
+}
+
+// status is the status of the answer.
+func (f failure) status() int {
+	switch f.Kind {
+	case noTenant, noChange:
+		return http.StatusNotFound
+	case noStore, broken:
+		return http.StatusConflict
+	case input:
+		return http.StatusBadRequest
+	}
+	return http.StatusServiceUnavailable
+}
+
+// err is the error that the bridge had.
+func (f failure) err() error {
+	switch f.Kind {
+	case noTenant:
+		return admin.NoTenantError{Text: f.Error}
+	case noChange:
+		return admin.NoChangeError{Text: f.Error}
+	case noStore:
+		return admin.ErrNoStore
+	case input:
+		return admin.InputError{Text: f.Error}
+	case broken:
+		if f.Broken != nil {
+			return f.Broken
+		}
+	}
+	return errors.New(f.Error)
 }
 
 // Handler answers the requests of the socket with the views and verbs of an operator. operator serves SCIM.
@@ -46,6 +112,8 @@ func Handler(a *admin.Admin, operator http.Handler) http.Handler {
 		answer(w, struct{}{}, nil)
 	})
 	mux.HandleFunc("POST "+adoptPath, func(w http.ResponseWriter, r *http.Request) { adopt(w, r, a) })
+	journal(mux, a)
+	tokens(mux, a)
 	return mux
 }
 
@@ -53,20 +121,17 @@ func Handler(a *admin.Admin, operator http.Handler) http.Handler {
 func answer(w http.ResponseWriter, value any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		status := http.StatusServiceUnavailable
-		if _, is := errors.AsType[admin.NoTenantError](err); is {
-			status = http.StatusNotFound
-		}
-		w.WriteHeader(status)
-		value = failure{err.Error()}
+		why := failureOf(err)
+		w.WriteHeader(why.status())
+		value = why
 	}
-	_, _ = w.Write(line(value))
+	_, _ = w.Write(line(value)) //nolint:gosec // JSON for a command, no page
 }
 
 // line is a value as a line of JSON.
 func line(value any) []byte {
 	data, err := json.Marshal(value)
-	if err != nil { // impossible: views and failures only contain texts and numbers
+	if err != nil { // impossible: views and failures only contain what JSON can say
 		data = []byte(`{"error":"the bridge cannot write its answer"}`)
 	}
 	return append(data, '\n')
@@ -75,7 +140,7 @@ func line(value any) []byte {
 // adopt writes each adoption at once, while the others run.
 func adopt(w http.ResponseWriter, r *http.Request, a *admin.Admin) {
 	control := http.NewResponseController(w)
-	if err := control.SetWriteDeadline(time.Time{}); err != nil { // the duration depends on the number of accounts
+	if err := unlimited(w); err != nil { // the duration depends on the number of accounts
 		answer(w, nil, err)
 		return
 	}
@@ -89,7 +154,7 @@ func adopt(w http.ResponseWriter, r *http.Request, a *admin.Admin) {
 	})
 	switch {
 	case err != nil && begun:
-		_, _ = w.Write(line(failure{err.Error()}))
+		_, _ = w.Write(line(failureOf(err))) //nolint:gosec // JSON for a command, no page
 	case err != nil:
 		answer(w, nil, err)
 	}

@@ -71,12 +71,15 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 	if err := m.groups.render(doc, g.ID, func(r *rule) []string { return g.Attributes[r.target] }); err != nil {
 		return scim.Resource{}, err
 	}
-	created := latest(time.Time{}, g.Attributes[AttrCreated])
+	created := CreatedAt(g)
 	return scim.Resource{
 		ID: g.ID, Document: m.Group.Gather(doc), Created: created,
 		Modified: latest(created, g.Attributes[AttrModified]),
 	}, nil
 }
+
+// CreatedAt returns when the bridge created a group; zero for a group that it did not create.
+func CreatedAt(g keycloak.Group) time.Time { return latest(time.Time{}, g.Attributes[AttrCreated]) }
 
 // GroupAttributes returns all attributes of a group for a POST (current is nil) or a PUT. stamp is
 // the time of the change.

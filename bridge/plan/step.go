@@ -13,6 +13,24 @@ import (
 // Kind names what a step does, for logs and metrics.
 type Kind string
 
+// The kinds of steps.
+const (
+	KindCreateUser   Kind = "create_user"
+	KindUpdateUser   Kind = "update_user"
+	KindDeleteUser   Kind = "delete_user"
+	KindEndSessions  Kind = "end_sessions"
+	KindCreateGroup  Kind = "create_group"
+	KindUpdateGroup  Kind = "update_group"
+	KindDeleteGroup  Kind = "delete_group"
+	KindAddMember    Kind = "add_member"
+	KindRemoveMember Kind = "remove_member"
+	KindAdmitUser    Kind = "admit_user"
+	KindExpelUser    Kind = "expel_user"
+	KindLinkUser     Kind = "link_user"
+	KindGrantRoles   Kind = "grant_roles"
+	KindRevokeRoles  Kind = "revoke_roles"
+)
+
 // Step is one change of Keycloak: one of the structs below. Each step is one call of the Admin API,
 // except EndSessions: a logout, a list of the offline sessions, and a call for each offline
 // session. A zero id means the user or group that the plan creates.
@@ -132,33 +150,33 @@ func Is[T Step](s Step) bool {
 func KindOf(s Step) Kind {
 	switch s.(type) {
 	case CreateUser:
-		return "create_user"
+		return KindCreateUser
 	case UpdateUser:
-		return "update_user"
+		return KindUpdateUser
 	case DeleteUser:
-		return "delete_user"
+		return KindDeleteUser
 	case EndSessions:
-		return "end_sessions"
+		return KindEndSessions
 	case CreateGroup:
-		return "create_group"
+		return KindCreateGroup
 	case UpdateGroup:
-		return "update_group"
+		return KindUpdateGroup
 	case DeleteGroup:
-		return "delete_group"
+		return KindDeleteGroup
 	case AddMember:
-		return "add_member"
+		return KindAddMember
 	case RemoveMember:
-		return "remove_member"
+		return KindRemoveMember
 	case AdmitUser:
-		return "admit_user"
+		return KindAdmitUser
 	case ExpelUser:
-		return "expel_user"
+		return KindExpelUser
 	case LinkUser:
-		return "link_user"
+		return KindLinkUser
 	case GrantRoles:
-		return "grant_roles"
+		return KindGrantRoles
 	case RevokeRoles:
-		return "revoke_roles"
+		return KindRevokeRoles
 	}
 	return ""
 }
@@ -268,6 +286,19 @@ func Deactivates(s Step) bool {
 	case UpdateUser:
 		return slices.Equal(written(*s.Update), []string{"enabled"}) && !*s.Update.Enabled
 	case AddMember, AdmitUser, CreateGroup, CreateUser, DeleteGroup, DeleteUser, ExpelUser, GrantRoles,
+		LinkUser, RemoveMember, RevokeRoles, UpdateGroup:
+	}
+	return false
+}
+
+// WritesPassword reports whether a step gives a user a password.
+func WritesPassword(s Step) bool {
+	switch s := s.(type) {
+	case CreateUser:
+		return !s.User.Password.IsZero()
+	case UpdateUser:
+		return !s.Update.Password.IsZero()
+	case AddMember, AdmitUser, CreateGroup, DeleteGroup, DeleteUser, EndSessions, ExpelUser, GrantRoles,
 		LinkUser, RemoveMember, RevokeRoles, UpdateGroup:
 	}
 	return false

@@ -63,6 +63,9 @@ func (w *Watcher) listed(ctx context.Context, client *keycloak.Client, like *ten
 		w.logFindingsOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
 		return nil, nil, false
 	}
+	if w.ObserveRevoked != nil {
+		w.ObserveRevoked(ctx, like.Realm, revoked)
+	}
 	return list, revoked, true
 }
 

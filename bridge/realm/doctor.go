@@ -229,11 +229,14 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	}
 }
 
+// NoToken is the text of the finding that a tenant has no credential.
+const NoToken = "the tenant has no token, so no client can use the endpoint"
+
 // tokens checks that the tenant has a credential, and when its tokens expire.
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
 	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && !t.Every() {
-		r.fail("token", "{tokens new}", "the tenant has no token, so no client can use the endpoint")
+		r.fail("token", "{tokens new}", NoToken)
 	}
 	const (
 		revoke = "{tokens revoke} "

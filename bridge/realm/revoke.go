@@ -30,16 +30,6 @@ func Revocation(organization keycloak.OrganizationID, t tenant.Token) string {
 	return strings.Join([]string{organization.String(), hex.EncodeToString(t.SHA256[:]), end, t.KeyID}, "|")
 }
 
-// DescribeRevocation reads a text that Revocation made. It returns the id of the organization and the
-// key id of the token, or "" and "" for another text.
-func DescribeRevocation(text string) (organization, keyID string) {
-	parts := revocation.FindStringSubmatch(text)
-	if parts == nil {
-		return "", ""
-	}
-	return parts[1], parts[4]
-}
-
 var revocation = regexp.MustCompile(`^([^|]{1,64})\|([0-9a-f]{64})\|([0-9]{0,12})\|([0-9A-Za-z]{0,64})$`)
 
 // ErrRevocation reports a text that Revocation did not make.
@@ -73,22 +63,55 @@ func ended(value string, now time.Time) bool {
 	return err == nil && time.Unix(end, 0).Add(clockSkew).Before(now)
 }
 
-// Revoked is the set of the revoked tokens of organizations.
-type Revoked map[string]bool
+// Revoked has the revoked tokens of organizations.
+type Revoked map[string]RevokedToken
+
+// RevokedToken is a revocation.
+type RevokedToken struct {
+	Organization string // the id
+	SHA256       [32]byte
+	KeyID        string    // "" for a token without a key id
+	Expires      time.Time // the end of the token; the zero time when it is not known
+}
 
 // ReadRevoked reads the revoked tokens of a realm's organizations.
 func ReadRevoked(ctx context.Context, c *keycloak.Client) (Revoked, error) {
 	values, err := Remembered(ctx, c, mapping.AttrRevoked)
 	out := Revoked{}
 	for _, value := range values {
-		if parts := revocation.FindStringSubmatch(value); parts != nil {
-			out[parts[1]+"|"+parts[2]] = true
+		if one, ok := ParseRevocation(value); ok {
+			key := revokedKey(one.Organization, one.SHA256)
+			if before, again := out[key]; again && (before.Expires.IsZero() || before.Expires.After(one.Expires)) && !one.Expires.IsZero() {
+				one = before
+			}
+			out[key] = one
 		}
 	}
 	return out, err
 }
 
+// ParseRevocation reads a text that Revocation made. ok is false for another text.
+func ParseRevocation(text string) (out RevokedToken, ok bool) {
+	parts := revocation.FindStringSubmatch(text)
+	if parts == nil {
+		return out, false
+	}
+	out.Organization, out.KeyID = parts[1], parts[4]
+	if _, err := hex.Decode(out.SHA256[:], []byte(parts[2])); err != nil { // impossible: the text has 64 such digits
+		return out, false
+	}
+	if end, err := strconv.ParseInt(parts[3], 10, 64); err == nil {
+		out.Expires = time.Unix(end, 0)
+	}
+	return out, true
+}
+
 // Has reports whether a token of an organization, by the organization's id, was revoked.
 func (r Revoked) Has(organization string, t tenant.Token) bool {
-	return r[organization+"|"+hex.EncodeToString(t.SHA256[:])]
+	_, has := r[revokedKey(organization, t.SHA256)]
+	return has
+}
+
+func revokedKey(organization string, sum [32]byte) string {
+	return organization + "|" + hex.EncodeToString(sum[:])
 }

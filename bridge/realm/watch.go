@@ -37,6 +37,8 @@ type Watcher struct {
 	Organizations map[string]Organizations
 	// ObserveMapping gets whether a proposed mapping was applied; may be nil.
 	ObserveMapping func(tenant string, applied bool)
+	// ObserveRevoked gets the revoked tokens of a realm's organizations at every check; may be nil.
+	ObserveRevoked func(ctx context.Context, realm string, revoked Revoked)
 	// Forget gets the path of a tenant that is gone; may be nil.
 	Forget func(tenant string)
 

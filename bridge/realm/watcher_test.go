@@ -360,15 +360,17 @@ func TestRevocations(t *testing.T) {
 	has(true, true, true, false) // the clocks of two machines may differ
 	w.must(realm.Revoke(ctx, w.c, realm.Revocation(acme, later), now.Add(48*time.Hour)))
 	has(true, false, true, false)
-	if organization, keyID := realm.DescribeRevocation(realm.Revocation(acme, lasting)); organization != "acme" || keyID != "1" {
-		t.Errorf("the revocation is of %q, %q", organization, keyID)
+	for _, token := range []tenant.Token{lasting, ending} {
+		if one, ok := realm.ParseRevocation(realm.Revocation(acme, token)); !ok || one.Organization != "acme" || one.KeyID != token.KeyID || one.SHA256 != token.SHA256 || !one.Expires.Equal(token.Expires) {
+			t.Errorf("the revocation of %+v is read as %+v, %t", token, one, ok)
+		}
 	}
 	for _, text := range []string{"", "acme", "acme|x||", realm.Revocation(acme, lasting) + "\n", strings.ToUpper(realm.Revocation(acme, lasting))} {
 		if err := realm.Revoke(ctx, w.c, text, now); !errors.Is(err, realm.ErrRevocation) {
 			t.Errorf("Revoke(%q) = %v", text, err)
 		}
-		if organization, keyID := realm.DescribeRevocation(text); organization+keyID != "" {
-			t.Errorf("DescribeRevocation(%q) = %q, %q", text, organization, keyID)
+		if one, ok := realm.ParseRevocation(text); ok {
+			t.Errorf("ParseRevocation(%q) = %+v", text, one)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +15,70 @@ type Forgotten struct {
 	ID    string       // of the user, or "" for a person without a user
 	Names []Identifier // the other identifiers that the person's changes have
 }
+
+// Identification finds the user that the identifiers of a person name. First it gets every change that has one of the
+// identifiers, and every open change.
+type Identification struct {
+	id    string
+	given []Identifier
+	ids   map[string]string // by their folded text
+}
+
+// Identify begins to find a person. It returns ErrNobody for a person without an identifier.
+func Identify(p Person) (*Identification, error) {
+	given := p.Identifiers()
+	if len(given) == 0 {
+		return nil, ErrNobody
+	}
+	return &Identification{id: fold(p.ID), given: given, ids: map[string]string{}}, nil
+}
+
+// Given are the identifiers of the person.
+func (i *Identification) Given() []Identifier { return i.given }
+
+// Add looks at a change. Changes that do not have an identifier of the person do no harm.
+func (i *Identification) Add(c change.Change) {
+	if c.Resource.Type == typeUser && c.Resource.ID != "" && has(c, i.given) {
+		i.ids[fold(c.Resource.ID)] = c.Resource.ID
+	}
+	for _, id := range slices.Concat(c.MembersAdded, c.MembersRemoved) {
+		if i.id != "" && fold(id) == i.id {
+			i.ids[i.id] = id
+		}
+	}
+}
+
+// Person is the person. changes are the changes of the user that Add found, and the open changes: the person has their
+// identifiers too. It returns an error that wraps ErrAmbiguous when the identifiers name several users.
+func (i *Identification) Person(changes func(id string) iter.Seq2[change.Change, error]) (Forgotten, error) {
+	if len(i.ids) > 1 {
+		all := slices.Sorted(maps.Values(i.ids))
+		return Forgotten{}, fmt.Errorf("%w: choose one of the %d users by its id: %s", ErrAmbiguous, len(all), strings.Join(all[:min(len(all), maxListed)], ", "))
+	}
+	who := Forgotten{Names: NamesOf(i.given)}
+	for _, id := range i.ids {
+		who.ID = id
+	}
+	if who.ID == "" {
+		return who, nil
+	}
+	for c, err := range changes(who.ID) {
+		if err != nil {
+			return who, err
+		}
+		if c.Resource.Type == typeUser && fold(c.Resource.ID) == fold(who.ID) {
+			for _, name := range NamesOf(IdentifiersOf(c)) {
+				if !slices.Contains(who.Names, name) {
+					who.Names = append(who.Names, name)
+				}
+			}
+		}
+	}
+	return who, nil
+}
+
+// maxListed is the most ids that an error lists.
+const maxListed = 10
 
 // Erase erases the person from an entry. It reports whether the entry was about the person.
 func (f Forgotten) Erase(e *Entry) bool {
@@ -46,7 +113,12 @@ func (f Forgotten) is(c change.Change) bool {
 	if c.Resource.ID != "" {
 		return f.ID != "" && fold(c.Resource.ID) == fold(f.ID)
 	}
-	return slices.ContainsFunc(IdentifiersOf(c), func(one Identifier) bool { return slices.Contains(f.Names, one) })
+	return has(c, f.Names)
+}
+
+// has reports whether a change has one of the identifiers.
+func has(c change.Change, list []Identifier) bool {
+	return slices.ContainsFunc(IdentifiersOf(c), func(one Identifier) bool { return slices.Contains(list, one) })
 }
 
 // Without returns the ids without the person's.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Store is the memory of a bridge. It is safe for concurrent use. Every method can return an error that wraps ErrAway.
@@ -15,6 +16,8 @@ type Store interface {
 	Journal
 	Prover
 	Keeper
+	Tokens
+	Ledger
 	io.Closer
 }
 
@@ -54,6 +57,10 @@ type Journal interface {
 	Entries(ctx context.Context, q Query) iter.Seq2[Entry, error]
 	// Entry returns the entry of a change, or ErrNotFound.
 	Entry(ctx context.Context, id change.ID) (Entry, error)
+
+	// Applied returns the document of a resource that a client last sent successfully, as the tenant then showed it,
+	// without members. It is kept as long as the tenant has the resource. It returns ErrNotFound when there is none.
+	Applied(ctx context.Context, tenant, resource string) (scim.Document, error)
 
 	// Overlaps returns the memberships that two changes changed at the same time. Nobody knows which of the two calls
 	// Keycloak carried out last. An overlap is returned until Observed is called for it.
@@ -130,7 +137,7 @@ type Keeper interface {
 	// Rekey seals everything that is sealed with an older key again, with the newest key. Afterwards the older keys
 	// are not needed.
 	Rekey(ctx context.Context) error
-	// Backup writes a copy of the store to a new file, while changes go on. The volume needs room for the copy.
+	// Backup writes a copy of the store to a new file, while changes continue. The volume needs room for the copy.
 	Backup(ctx context.Context, file string) error
 	// Stats returns the size of the store.
 	Stats(ctx context.Context) (Stats, error)

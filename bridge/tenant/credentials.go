@@ -111,6 +111,7 @@ type ActorKind string
 const (
 	ActorClient   ActorKind = "client"   // an identity provider or a program, with a credential of the tenant
 	ActorOperator ActorKind = "operator" // somebody who can use the configuration or the control socket
+	ActorSystem   ActorKind = "system"   // the bridge itself, which reads what became of changes
 )
 
 // Actor is the client or the operator that makes a request.
@@ -132,4 +133,12 @@ type Principal struct {
 // may do.
 func (t *Tenant) Operator() Principal {
 	return Principal{Tenant: t, Actor: Actor{Kind: ActorOperator, Name: string(ActorOperator)}, Scopes: AllScopes}
+}
+
+// systemName is the name of the actor ActorSystem.
+const systemName = "scim-bridge"
+
+// System returns the principal for what the bridge does by itself at the tenant. It only reads.
+func (t *Tenant) System() Principal {
+	return Principal{Tenant: t, Actor: Actor{Kind: ActorSystem, Name: systemName}, Scopes: UsersRead | GroupsRead}
 }

@@ -38,6 +38,9 @@ func codeOf(err error) codedError {
 	if coded, is := errors.AsType[codedError](err); is {
 		return coded
 	}
+	if input, is := errors.AsType[admin.InputError](err); is {
+		return codedError{code: exitUsage, err: input}
+	}
 	return codedError{code: exitFailure, err: err}
 }
 

@@ -2,39 +2,122 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 )
 
+// exportFlags are the flags of export.
+type exportFlags struct {
+	config, tenant, file, user string
+}
+
 func newExport() *cobra.Command {
-	var config, tenant, file string
+	var f exportFlags
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write the users and groups of a tenant of a running bridge as JSON lines", Args: cobra.NoArgs,
 		Long: `Write the users and groups of a tenant as JSON lines, users first, as a running bridge shows
 them over admin.socket. The command scim-bridge import reads this file. The file has no
-passwords, because nobody can read them.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return export(cmd, config, tenant, file) },
+passwords, because nobody can read them.
+
+With --user, write everything that the store of the bridge has about one person, for a person who
+asks which data you have: each line is a change, with the values before and after. Of the members of
+a group, the lines name only this person. The last lines are the values that clients sent last. With
+--tenant, only the lines of this tenant.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("user") {
+				return exportUser(cmd, f)
+			}
+			return export(cmd, f)
+		},
 	}
-	configFlag(cmd, &config)
-	tenantFlag(cmd, &tenant)
-	cmd.Flags().StringVar(&file, "file", "", "the `file` to write, which must not exist yet; default: standard output")
+	configFlag(cmd, &f.config)
+	tenantFlag(cmd, &f.tenant)
+	cmd.Flags().StringVar(&f.file, "file", "", "the `file` to write, which must not exist yet; default: standard output")
+	cmd.Flags().StringVar(&f.user, "user", "", "write what the store has about one person: an `id`, a userName, an address or an externalId")
 	return cmd
 }
 
-func export(cmd *cobra.Command, config, path, name string) (err error) {
-	running, t, err := runningTenant(cmd, config, path)
+func export(cmd *cobra.Command, f exportFlags) error {
+	running, t, err := runningTenant(cmd, f.config, f.tenant)
 	if err != nil {
 		return err
 	}
+	return toFile(cmd, f.file, func(out io.Writer) error {
+		bars := newBars(cmd.ErrOrStderr())
+		defer bars.stop()
+		for _, of := range []struct {
+			name, endpoint string
+			page           int
+		}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // groups can have many members, so the pages are smaller
+			e := transfer.Exporter{Client: clientOf(running, t), Out: out, Advance: bars.add(of.name)}
+			if err := e.Export(cmd.Context(), of.endpoint, of.page); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// exportUser writes what the store has about one person. It writes nothing when several users are found: a person gets
+// only the own data.
+func exportUser(cmd *cobra.Command, f exportFlags) error {
+	running, err := newRunning(cmd, f.config)
+	if err != nil {
+		return err
+	}
+	if f.tenant != "" {
+		if _, err := running.Endpoint(cmd.Context(), f.tenant); err != nil {
+			return err
+		}
+	}
+	if _, _, err := oneUser(cmd, running, f.user); err != nil {
+		return err
+	}
+	return toFile(cmd, f.file, func(out io.Writer) error {
+		lines := json.NewEncoder(out)
+		found, err := running.History(cmd.Context(), f.user, func(e admin.Entry) error {
+			e.Differences = nil // the values are in before and after
+			if f.tenant != "" && e.Tenant != f.tenant {
+				return nil
+			}
+			return lines.Encode(e)
+		})
+		for _, one := range found.Applied {
+			if err == nil && (f.tenant == "" || one.Tenant == f.tenant) {
+				err = lines.Encode(appliedLine{one})
+			}
+		}
+		if err == nil && found.Warning != "" {
+			err = fmt.Errorf("the export would be incomplete: %s", found.Warning)
+		}
+		if err == nil && len(found.Users) > 1 { // since the check
+			err = errors.New("--user names several users now; give the id of one of them")
+		}
+		return err
+	})
+}
+
+// appliedLine is a line with the values that a client sent last.
+type appliedLine struct {
+	Applied admin.Applied `json:"applied"`
+}
+
+// toFile lets write write a new file that only this user can read, or standard output when the name is "". After an
+// error it removes the file.
+func toFile(cmd *cobra.Command, name string, write func(io.Writer) error) (err error) {
 	out := cmd.OutOrStdout()
 	if name != "" {
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-		if err != nil {
-			return err
+		file, opened := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+		if opened != nil {
+			return opened
 		}
 		defer func() {
 			if err = errors.Join(err, file.Close()); err != nil {
@@ -43,17 +126,9 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 		}()
 		out = file
 	}
-	bars := newBars(cmd.ErrOrStderr())
-	defer bars.stop()
 	buffer := bufio.NewWriter(out)
-	for _, of := range []struct {
-		name, endpoint string
-		page           int
-	}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // groups can have many members, so the pages are smaller
-		e := transfer.Exporter{Client: clientOf(running, t), Out: buffer, Advance: bars.add(of.name)}
-		if err := e.Export(cmd.Context(), of.endpoint, of.page); err != nil {
-			return err
-		}
+	if err := write(buffer); err != nil {
+		return err
 	}
 	return buffer.Flush()
 }

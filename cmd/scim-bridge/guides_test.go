@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,10 +60,24 @@ func TestTheGuideToWhatHappened(t *testing.T) {
 		jane, ids, _ := strings.Cut(ids, ", joe is ")
 		joe, _, _ := strings.Cut(ids, "\n")
 		wantSaid(t, out,
+			"deactivated User jane@acme.example  done\n  active: true -> false\n", "\n7 changes about the user "+jane, "values      active: true -> false\n",
 			`"User","`+joe+`","done"]`, // deleted
 			`["create_user enabled=true`, `add_member `, " "+jane+`"`, `["update_user `+jane+` [enabled]","end_sessions `+jane+`"]`, `["end_sessions `+jane+`","update_user `+jane+` [enabled]"]`, `["end_sessions `+jane+`"]`,
 			`"PATCH",409,"value-taken"`, `"msg":"request"`,
 			`"UPDATE","USER","users/`+jane+`"`)
+	})
+}
+
+// TestTheGuideToTheStore checks, exports, copies and seals the store, and erases jane.
+func TestTheGuideToTheStore(t *testing.T) {
+	t.Parallel()
+	bothGuides(t, "guides/store.md", []string{running, changed}, func(t *testing.T, r *follower, out string) {
+		t.Helper()
+		wantSaid(t, out, "journal       as it was written\n", "heads    1 given, each is a link of this journal", "store-backup.db; it can be read only with the key file", "everything is sealed with the newest key", "erased the person from ")
+		person, err := os.ReadFile(filepath.Join(r.dir, "jane.jsonl"))
+		if err != nil || !strings.Contains(string(person), `"userName":"jane@acme.example"`) {
+			t.Errorf("the export of the person is %v:\n%s", err, person)
+		}
 	})
 }
 

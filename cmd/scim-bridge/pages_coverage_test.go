@@ -16,7 +16,7 @@ import (
 func followed() map[string]string {
 	return map[string]string{
 		"docs/tutorials/quickstart.md": "TestTheTutorials", "docs/tutorials/first-mapping.md": "TestTheTutorials",
-		"docs/guides/what-happened.md": "TestTheGuideToWhatHappened", "docs/guides/react.md": "TestTheGuideToReactions",
+		"docs/guides/what-happened.md": "TestTheGuideToWhatHappened", "docs/guides/react.md": "TestTheGuideToReactions", "docs/guides/store.md": "TestTheGuideToTheStore",
 		"docs/guides/onboard.md": "TestTheGuideToOnboarding", "docs/guides/undo.md": "TestTheGuideToUndoing",
 		"docs/guides/setup.md": "TestTheGuideToSetup", "docs/guides/existing-users.md": "TestTheGuideToARealmWithUsers",
 		"docs/guides/accounts.md": "TestTheGuideToAccounts", "docs/guides/identity-providers.md": "TestTheGuidesToIdentityProviders",
@@ -35,6 +35,7 @@ func unfollowed() map[string]string {
 		"README.md: make build": "it builds; the commands behind it are those of the guide to setup",
 		"docs/guides/accounts.md: kcadm.sh update organizations/ID":   "TestAnOrganizationWithoutAVerifiedDomain does what the same command does, with the id of an organization",
 		"docs/guides/credentials.md: scim-bridge tokens new --config": "it needs a tenant of Entra; TestEntraWorkloadIdentityFederation has an issuer in its place",
+		"docs/guides/store.md: scim-bridge store restore":             "it needs a bridge that is stopped; TestTheStoreOfARunningBridge restores a copy",
 		"docs/guides/sidecar.md: kubectl --namespace keycloak create": "it needs a cluster with the operator of Keycloak",
 		"docs/guides/sidecar.md: kubectl --namespace keycloak exec":   "it needs a cluster with the operator of Keycloak",
 		"charts/keycloak-scim-bridge/README.md: helm install":         "no release has been published; the test of the guide to Helm installs the chart of this checkout",

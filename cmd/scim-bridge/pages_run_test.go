@@ -94,7 +94,7 @@ scim-bridge() {
   "setup "*)
     if [[ $* == *" --listen "* ]]; then copying "$@"; else copying "$@" --listen "$LISTEN" --admin-listen "$ADMIN_LISTEN"; fi ;;
   "tokens new") if [[ $* == *" json"* ]]; then command scim-bridge "$@" <"$ANSWERS"; else copying "$@"; fi ;;
-  "tokens revoke" | "adopt "*) command scim-bridge "$@" <"$ANSWERS" ;;
+  "tokens revoke" | "store forget" | "adopt "*) command scim-bridge "$@" <"$ANSWERS" ;;
   *) command scim-bridge "$@" ;;
   esac
 }

@@ -96,11 +96,21 @@ func tenantColumns() []column[admin.Tenant] {
 
 // linesOf returns the properties of a tenant, without those that are empty.
 func linesOf(t admin.Tenant) []app.Line {
+	now := time.Now()
 	credentials := make([]string, len(t.Credentials))
 	for i, c := range t.Credentials {
 		credentials[i] = strings.TrimSpace(c.Name + " " + c.KeyID + c.Issuer)
 		if c.Expires != nil {
 			credentials[i] += " until " + c.Expires.Format(time.DateOnly)
+		}
+		if c.State == admin.Suspended {
+			credentials[i] += " " + c.State
+		}
+		switch use := lastUseOf(c, now); {
+		case c.LastUsed != nil:
+			credentials[i] += " (last used " + use + ")"
+		case c.UnusedSince != nil:
+			credentials[i] += " (used " + use + ")"
 		}
 	}
 	basic := ""

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
@@ -18,20 +19,22 @@ import (
 type newTokenFlags struct {
 	tokensFlags
 
-	name, sha256 string
-	months       int
-	scopes       []string
-	oauth        oauthFlags
+	name, sha256, place string
+	months              int
+	scopes              []string
+	oauth               oauthFlags
 }
 
 func newTokensNew() *cobra.Command {
 	var f newTokenFlags
 	cmd := &cobra.Command{
 		Use: "new", Short: "Make a token for a tenant, keep its hash, and print it once", Args: cobra.NoArgs,
-		Long: `Make a token and print it once. The bridge keeps only the hash of the token: in the tenant's
-tokensFile or, for an organization that is served by organizations: "*", in the organization's
-attribute scim.credentials. The attribute is signed, so that nobody else can make a token. When
-the command cannot write the hash, it prints the hash for you to add. Older tokens stay valid.
+		Long: `Make a token and print it once. The bridge keeps only the hash of the token. When a bridge
+with a store runs, it keeps the hash in its store. Otherwise, or with --place tenant, the hash is
+in the tenant's tokensFile or, for an organization that is served by organizations: "*", in the
+organization's attribute scim.credentials. The attribute is signed, so that nobody else can make a
+token. When the command cannot write the hash, it prints the hash for you to add. Older tokens
+stay valid, wherever they are.
 
 With --oauth the command makes no token. It creates a client of the realm: with this client, an
 identity provider gets tokens from Keycloak's token endpoint (client credentials, with or without
@@ -60,6 +63,7 @@ from the flags, else from KEYCLOAK_ADMIN and KEYCLOAK_ADMIN_PASSWORD, else from 
 	outputFlag(cmd, &f.output)
 	f.oauth.add(cmd)
 	flags := cmd.Flags()
+	choiceFlag(cmd, &f.place, "place", "", "where the hash is kept: in the store of the bridge that runs, or where the tenant keeps its tokens without a store; default: the store when such a bridge answers on admin.socket", admin.InStore, app.PlaceTenant)
 	flags.StringVar(&f.name, "name", "", "the `name` of the client in the log; default: idp and the month, or oauth with --oauth")
 	flags.IntVar(&f.months, "months", app.TokenMonths, "the `number` of months that the token is valid; 0 for ever")
 	flags.StringSliceVar(&f.scopes, "scope", nil, "the `scopes` of the token: users:read, users:write, groups:read, groups:write, bulk; default: all")
@@ -136,7 +140,7 @@ func (f newTokenFlags) token() (out app.NewToken, err error) {
 	if f.months < 0 {
 		return out, errors.New("--months must be 0 or more")
 	}
-	out.Name, out.Months = f.name, f.months
+	out.Name, out.Months, out.Place = f.name, f.months, f.place
 	if out.Scopes, err = scopesOf(f.scopes); err != nil || f.sha256 == "" {
 		return out, err
 	}

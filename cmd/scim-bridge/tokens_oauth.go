@@ -54,7 +54,7 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"sha256", "months"} {
+	for _, name := range []string{"sha256", "months", "place"} {
 		if given(name) {
 			return wrong("--%s cannot be used with --oauth: Keycloak makes these tokens", name)
 		}

@@ -13,10 +13,12 @@ func newTokensRevoke() *cobra.Command {
 	var oauth revokeFlags
 	cmd := &cobra.Command{
 		Use: "revoke CLIENT|KEYID", Short: "Revoke a token, by the name of its client or by its key id", Args: exactly("the name or the key id of the token"),
-		Long: `Revoke a token. For a tenant of the configuration, the command removes the token from the
+		Long: `Revoke a token, wherever it is kept. The bridge that runs revokes a token of its store, which is
+refused at once. For a tenant of the configuration, the command removes the token from the
 tenant's tokensFile. For an organization that is served by organizations: "*", the bridge's own
 service account also keeps the hash in its attribute scim.revoked, until the token would have
-expired. So a person who may edit organizations cannot bring the token back.
+expired. So a person who may edit organizations cannot bring the token back. A bridge with a store
+also keeps the revocation there, so that no edit in Keycloak undoes it.
 
 With --oauth the command revokes the client that "tokens new --oauth" made. First the entry is
 removed from accessTokens of the configuration, so that the bridge refuses the client's tokens.

@@ -171,6 +171,7 @@ func userRoutes() []route {
 		{"PUT /users/{id}", []string{manageUsers}, updateUser},
 		{"DELETE /users/{id}", []string{manageUsers}, deleteUser},
 		{"POST /users/{id}/logout", []string{manageUsers}, logoutUser},
+		{"GET /users/{id}/sessions", []string{viewUsers, manageUsers}, listSessions},
 		{"GET /users/{id}/consents", []string{viewUsers, manageUsers}, listConsents},
 		{"DELETE /users/{id}/consents/{client}", []string{manageUsers}, revokeConsent},
 		{"GET /users/{id}/groups", []string{viewUsers, manageUsers}, listGroupsOfUser},

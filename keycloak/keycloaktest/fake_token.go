@@ -215,6 +215,20 @@ func logoutUser(c *call) (reply, error) {
 	return done()
 }
 
+func listSessions(c *call) (reply, error) {
+	u := c.realm.users[c.path("id")]
+	if u == nil {
+		return reply{}, noUser()
+	}
+	out := []any{}
+	for _, s := range c.realm.sessions {
+		if s.user == u.id && !s.offline {
+			out = append(out, map[string]any{"id": s.id, "userId": u.id, "username": u.username})
+		}
+	}
+	return found(out)
+}
+
 func listConsents(c *call) (reply, error) {
 	u := c.realm.users[c.path("id")]
 	if u == nil {

@@ -213,7 +213,7 @@ func rights(p *probe) {
 		for _, name := range []string{
 			"Users", "CountUsers", "User", "User of nobody", "CreateUser", "UpdateUser", "DeleteUser of nobody", "LogoutUser", "UserProfile",
 			"TopGroups", "CountTopGroups", "Group", "Group of nothing", "CreateGroup", "DeleteGroup of nothing", "Members", "AddMember", "RemoveMember",
-			"UserGroups", "OfflineClients", "RealmSettings", "FindClient", "CreateClient", "FindRole", "UserRoles", "GrantRoles", "HasIdentityProvider", "RequiredActions", "Federations",
+			"UserGroups", "OfflineClients", "OnlineSessions", "RealmSettings", "FindClient", "CreateClient", "FindRole", "UserRoles", "GrantRoles", "HasIdentityProvider", "RequiredActions", "Federations",
 		} {
 			p.err(fmt.Sprint(roles, " ", name), calls[name]())
 		}
@@ -244,6 +244,7 @@ func rightsCalls(p *probe, c *keycloak.Client, user keycloak.UserID, group keycl
 		"RemoveMember":           func() error { return c.RemoveMember(p.ctx, user, group) },
 		"UserGroups":             func() error { return second(c.UserGroups(p.ctx, user)) },
 		"OfflineClients":         func() error { return second(c.OfflineClients(p.ctx, user)) },
+		"OnlineSessions":         func() error { return second(c.OnlineSessions(p.ctx, user)) },
 		"RealmSettings":          func() error { return second(c.RealmSettings(p.ctx)) },
 		"FindClient": func() error {
 			_, _, err := c.FindClient(p.ctx, "scim-bridge")
@@ -351,6 +352,8 @@ func sessions(p *probe) {
 	clients := func(label string) {
 		list, err := p.c.OfflineClients(p.ctx, id)
 		p.got(label, list, err)
+		n, err := p.c.OnlineSessions(p.ctx, id)
+		p.got("OnlineSessions with "+label, n, err)
 	}
 	status, text := login("wrong", "openid")
 	p.got("wrong password", fmt.Sprint(status, " ", text), nil)
@@ -369,6 +372,9 @@ func sessions(p *probe) {
 	refresh("online refresh, enabled again", online)
 	p.err("LogoutUser", p.c.LogoutUser(p.ctx, id))
 	refresh("online refresh after the logout", online)
+	nobody, _ := keycloak.ParseUserID("00000000-0000-0000-0000-000000000000")
+	_, err = p.c.OnlineSessions(p.ctx, nobody)
+	p.err("OnlineSessions of nobody", err)
 	clients("OfflineClients after the logout")
 	p.err("RevokeConsent", p.c.RevokeConsent(p.ctx, id, "admin-cli"))
 	clients("OfflineClients after all")

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -91,12 +92,8 @@ func derive(k Key, purpose string) []byte {
 // mac is an HMAC with SHA-256 over parts that are not joined, so that no byte can move from one part to another.
 func mac(key []byte, parts ...[]byte) [sha256.Size]byte {
 	h := hmac.New(sha256.New, key)
-	var size [8]byte
 	for _, part := range parts {
-		for i := range size {
-			size[i] = byte(len(part) >> (8 * i))
-		}
-		_, _ = h.Write(size[:])
+		_, _ = h.Write(binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64), uint64(len(part)))) // it never fails
 		_, _ = h.Write(part)
 	}
 	var out [sha256.Size]byte

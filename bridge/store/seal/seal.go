@@ -35,7 +35,7 @@ func (s *Sealer) Seal(out []byte, place string, text []byte) []byte {
 	var salt [SaltSize]byte
 	_, _ = rand.Read(salt[:]) // it never fails
 	out = append(out, salt[:]...)
-	return s.cipher(salt[:]).Seal(out, nonce[:], text, []byte(place))
+	return s.cipher(salt[:]).Seal(out, nonce[:], text, []byte(place)) //nolint:gosec // see nonce
 }
 
 // nonce is constant, because each key seals a single text.

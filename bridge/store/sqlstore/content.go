@@ -88,9 +88,6 @@ func texts[T ~string](list []T) []string {
 	return out
 }
 
-// levels bounds the nesting of the sealed JSON: a document has at most scim.MaxDepth levels.
-const levels = scim.MaxDepth + 4
-
 // errContent says that a sealed text has another form than this program writes.
 var errContent = errors.New("what is sealed is not a change")
 
@@ -166,11 +163,17 @@ func objectOf(content []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, errContent
 	}
-	object, err := scim.DecodeStored(text, levels)
-	if err != nil {
+	return decodeObject(text)
+}
+
+// decodeObject decodes what scim.Encode wrote. scim.Decode would refuse texts that are kept as they were, such as a NUL.
+func decodeObject(text []byte) (out map[string]any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&out); err != nil {
 		return nil, errContent
 	}
-	return object, nil
+	return out, nil
 }
 
 // salted are the two parts of a content.

@@ -1,12 +1,13 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
-	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -21,16 +22,16 @@ const maxErased = 100
 
 // Forget implements store.Keeper. Who forgets a person with several users names each user.
 func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
-	if len(p.Identifiers()) == 0 {
-		return 0, store.ErrNobody
-	}
 	s.upkeep.Lock()
 	defer s.upkeep.Unlock()
-	who, err := s.identify(ctx, p)
-	if err != nil {
+	if err := s.flushLocked(ctx); err != nil {
 		return 0, err
 	}
 	open, err := s.Open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	who, err := s.identify(ctx, p, open)
 	if err != nil {
 		return 0, err
 	}
@@ -40,6 +41,13 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 	}
 	numbers, err := s.numbers(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	err = s.w.write(ctx, func(ctx context.Context, w *writer) error { // every entry of the user may be pruned
+		_, err := w.ExecContext(ctx, "DELETE FROM applied WHERE resource = ?", cmp.Or(who.ID, p.ID))
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -56,63 +64,37 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		count += n
 	}
-	if count == 0 {
-		return 0, nil
-	}
 	// The write-ahead log still has the former pages.
 	return count, s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
 }
 
-// identify finds the user whom a person's identifiers name, and the other identifiers of the user.
-func (s *Store) identify(ctx context.Context, p store.Person) (store.Forgotten, error) {
-	if err := s.flushLocked(ctx); err != nil {
+// identify finds the user that a person's identifiers name, and the other identifiers of the user.
+func (s *Store) identify(ctx context.Context, p store.Person, open []change.Change) (store.Forgotten, error) {
+	identification, err := store.Identify(p)
+	if err != nil {
 		return store.Forgotten{}, err
 	}
-	ids := map[string]string{}
-	given := p.Identifiers()
-	users, err := s.users(ctx, s.hashes(given))
-	if err != nil {
-		return store.Forgotten{}, s.away(err)
-	}
-	for _, id := range users {
-		ids[strings.ToLower(id)] = id
-	}
-	if p.ID != "" { // a user whose id is only among the members of groups
-		for e, err := range s.entriesOf(ctx, store.Person{ID: p.ID}.Identifiers()) {
-			if err != nil {
-				return store.Forgotten{}, err
+	changes := func(list []store.Identifier) iter.Seq2[change.Change, error] {
+		return func(yield func(change.Change, error) bool) {
+			for _, c := range open {
+				if !yield(c, nil) {
+					return
+				}
 			}
-			for _, id := range slices.Concat(e.MembersAdded, e.MembersRemoved) {
-				if strings.EqualFold(id, p.ID) {
-					ids[strings.ToLower(id)] = id
+			for e, err := range s.entriesOf(ctx, list) {
+				if !yield(e.Change, err) {
+					return
 				}
 			}
 		}
 	}
-	if len(ids) > 1 {
-		all := make([]string, 0, len(ids))
-		for _, id := range ids {
-			all = append(all, id)
-		}
-		slices.Sort(all)
-		return store.Forgotten{}, fmt.Errorf("%w: choose one of the %d users by its id: %s", store.ErrAmbiguous, len(all), strings.Join(all[:min(len(all), 10)], ", "))
-	}
-	who := store.Forgotten{Names: store.NamesOf(given)}
-	for _, id := range ids {
-		who.ID = id
-	}
-	if who.ID == "" {
-		return who, nil
-	}
-	for e, err := range s.entriesOf(ctx, store.Person{ID: who.ID}.Identifiers()) {
+	for c, err := range changes(identification.Given()) {
 		if err != nil {
-			return who, err
+			return store.Forgotten{}, err
 		}
-		if strings.EqualFold(e.Resource.ID, who.ID) {
-			who.Names = append(who.Names, store.NamesOf(store.IdentifiersOf(e.Change))...)
-		}
+		identification.Add(c)
 	}
-	return who, nil
+	return identification.Person(func(id string) iter.Seq2[change.Change, error] { return changes(store.Person{ID: id}.Identifiers()) })
 }
 
 // entriesOf are the entries that identifiers find, without a look for further users.

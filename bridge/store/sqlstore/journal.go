@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -34,6 +35,9 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 	return s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
 		run: func(ctx context.Context, w *writer) error {
+			if known, err := w.number(ctx, "SELECT (SELECT count(*) FROM intent WHERE id = ?) + (SELECT count(*) FROM entry WHERE id = ?)", id, id); err != nil || known > 0 {
+				return cmp.Or(err, error(knownError(c.ID)))
+			}
 			head = s.state.number
 			if now := s.keys.Load(); now.newest != k.newest { // the key is another one meanwhile
 				k, sealed = now, now.sealer().Seal(nil, intentPlace(id), content)
@@ -44,6 +48,13 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 		// Also when the caller has given up: the change is open then, and whoever settles open changes finds it.
 		committed: func() { s.begin(c.ID, intent{head, timeOf(micros(c.Begun))}) },
 	})
+}
+
+// knownError says that a change has the id of another one.
+type knownError change.ID
+
+func (e knownError) Error() string {
+	return fmt.Sprintf("the journal has the change %s already: give every change a new id", string(e))
 }
 
 // begin remembers a change that is begun.
@@ -58,6 +69,7 @@ func openObject(c change.Change) map[string]any {
 	return map[string]any{
 		"begun": json.Number(strconv.FormatInt(micros(c.Begun), 10)), "tenant": c.Tenant, "realm": c.Realm, "organization": c.Organization.ID, "alias": c.Organization.Alias,
 		"actorKind": c.Actor.Kind, "actor": c.Actor.Name, "keyID": c.Actor.KeyID, "origin": string(c.Origin), "op": string(c.Op), "type": c.Resource.Type, "resource": c.Resource.ID,
+		"outcome": string(c.Outcome), "done": c.Done, "recovered": c.Recovered,
 	}
 }
 
@@ -68,14 +80,17 @@ func openFrom(object map[string]any) (c change.Change, err error) {
 		return value
 	}
 	begun, _ := object["begun"].(json.Number)
-	us, err := begun.Int64()
-	if err != nil {
+	done, _ := object["done"].(json.Number)
+	recovered, _ := object["recovered"].(bool)
+	us, err1 := begun.Int64()
+	steps, err2 := done.Int64()
+	if err1 != nil || err2 != nil {
 		return c, errContent
 	}
 	c.Begun = timeOf(us)
 	public{
 		tenant: text("tenant"), realm: text("realm"), organization: text("organization"), alias: text("alias"), actorKind: text("actorKind"), actor: text("actor"), keyID: text("keyID"),
-		origin: text("origin"), op: text("op"), kind: text("type"), resource: text("resource"),
+		origin: text("origin"), op: text("op"), kind: text("type"), resource: text("resource"), outcome: text("outcome"), done: steps, recovered: recovered,
 	}.restore(&c)
 	return c, nil
 }
@@ -90,6 +105,7 @@ type settlement struct {
 	settled time.Time
 
 	content []byte
+	applied []byte // the compressed document, or nil
 	list    []store.Identifier
 	sealed  sealed
 }
@@ -98,13 +114,17 @@ type settlement struct {
 type sealed struct {
 	generation int64
 	content    []byte
+	applied    []byte                // nil when the change leaves no document
 	hashes     [][seal.HashSize]byte // of the first subjects
 }
 
 // seal seals the settlement with a key.
 func (one *settlement) seal(k *keys) {
 	first := one.list[:min(len(one.list), maxSubjects)]
-	one.sealed = sealed{k.newest, k.sealer().Seal(nil, entryPlace(one.id), one.content), make([][seal.HashSize]byte, len(first))}
+	one.sealed = sealed{generation: k.newest, content: k.sealer().Seal(nil, entryPlace(one.id), one.content), hashes: make([][seal.HashSize]byte, len(first))}
+	if one.applied != nil {
+		one.sealed.applied = k.sealer().Seal(nil, appliedPlace(one.c.Tenant, one.c.Resource.ID), one.applied)
+	}
 	for i, identifier := range first {
 		one.sealed.hashes[i] = k.sealer().Hash(byte(identifier.Kind), identifier.Value)
 	}
@@ -121,6 +141,9 @@ func (s *Store) settlement(c change.Change, p private) (settlement, error) {
 		return settlement{}, err
 	}
 	one := settlement{s: s, c: c, id: id, settled: s.o.Now(), content: content, list: store.IdentifiersOf(c)}
+	if one.applied, err = appliedOf(c); err != nil {
+		return settlement{}, err
+	}
 	one.seal(s.keys.Load())
 	return one, nil
 }
@@ -175,6 +198,9 @@ func (one settlement) write(ctx context.Context, w *writer) error {
 		return err
 	}
 	if err := index(ctx, w, number, one.sealed.hashes, len(one.list)); err != nil {
+		return err
+	}
+	if err := one.apply(ctx, w); err != nil {
 		return err
 	}
 	if one.intent {
@@ -284,7 +310,7 @@ func (s *Store) Open(ctx context.Context) ([]change.Change, error) {
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err has the error
 	k := s.keys.Load()
-	var out []change.Change
+	out := []change.Change{}
 	for rows.Next() {
 		var id, content []byte
 		var generation int64
@@ -355,10 +381,10 @@ func (s *Store) loadIntents(ctx context.Context, tx *sql.Tx) error {
 // settled after this one began.
 func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one settlement) error {
 	mine := members(one.c)
-	if len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
+	if one.c.Resource.Type != "Group" || len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
 		return nil
 	}
-	rows, err := w.query(ctx, "SELECT id, generation, content FROM entry WHERE resource = ? AND number > ? AND number < ?", one.c.Resource.ID, one.head, number)
+	rows, err := w.query(ctx, "SELECT id, generation, content FROM entry WHERE resource = ? AND number > ? AND number < ? AND type = 'Group' AND op <> ?", one.c.Resource.ID, one.head, number, string(change.Observed))
 	if err != nil {
 		return err
 	}
@@ -423,19 +449,26 @@ func openPrivate(k *keys, generation int64, place string, sealed []byte) (privat
 
 // Overlaps implements store.Journal.
 func (s *Store) Overlaps(ctx context.Context) ([]store.Overlap, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT o.members, "+prefixed("e.")+" FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number")
+	query := "SELECT o.members, " + prefixed("e.") + //nolint:gosec // only names of columns
+		" FROM overlap o JOIN entry e ON e.number = o.number ORDER BY o.number"
+	rows, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, s.away(err)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err has the error
-	var out []store.Overlap
+	out := []store.Overlap{}
 	for rows.Next() {
 		var text string
 		var r row
 		if err := rows.Scan(append([]any{&text}, r.places()...)...); err != nil {
 			return nil, s.away(err)
 		}
-		one := store.Overlap{Change: r.entry(private{}).Change}
+		e, err := s.opened(&r)
+		if err != nil {
+			return nil, err
+		}
+		e.Before, e.After = nil, nil
+		one := store.Overlap{Change: e.Change}
 		if err := json.Unmarshal([]byte(text), &one.Members); err != nil {
 			return nil, errContent
 		}

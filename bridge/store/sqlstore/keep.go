@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -85,7 +87,7 @@ func (s *Store) shrink(ctx context.Context) error {
 			return err
 		}
 		defer rows.Close() //nolint:errcheck // rows.Err has the error
-		for rows.Next() {  //nolint:revive // SQLite frees a page for each row
+		for rows.Next() {  // SQLite frees a page for each row
 		}
 		return rows.Err()
 	})
@@ -195,13 +197,16 @@ func (s *Store) Rekey(ctx context.Context) error {
 	if err := s.newGeneration(ctx); err != nil {
 		return err
 	}
-	for {
-		more, err := s.rekeyStep(ctx)
-		if err != nil {
+	for last, more := int64(0), true; more; {
+		var err error
+		if last, more, err = s.rekeyStep(ctx, last); err != nil {
 			return err
 		}
-		if !more {
-			break
+	}
+	for more := true; more; {
+		var err error
+		if more, err = s.rekeyApplied(ctx); err != nil {
+			return err
 		}
 	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {
@@ -227,9 +232,7 @@ func (s *Store) newGeneration(ctx context.Context) error {
 	}
 	next := *k
 	next.newest, next.sealers = k.newest+1, map[int64]*seal.Sealer{k.newest + 1: newest.Sealer()}
-	for generation, sealer := range k.sealers {
-		next.sealers[generation] = sealer
-	}
+	maps.Copy(next.sealers, k.sealers)
 	var err error
 	return s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
@@ -241,25 +244,26 @@ func (s *Store) newGeneration(ctx context.Context) error {
 			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
 				return err
 			}
-			next.chains = append(k.chains[:len(k.chains):len(k.chains)], l)
+			next.chains = append(slices.Clone(k.chains), l)
 			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
 		},
 		committed: func() { s.keys.Store(&next) },
 	})
 }
 
-// rekeyStep seals the next entries again. more reports whether there may be further ones.
-func (s *Store) rekeyStep(ctx context.Context) (more bool, err error) {
+// rekeyStep seals the entries again that follow the one with a number. It returns the number of the last one; more
+// reports whether there may be further ones.
+func (s *Store) rekeyStep(ctx context.Context, after int64) (last int64, more bool, err error) {
 	newest := s.keys.Load().newest
 	var c conditions
 	c.add("generation < ?", newest)
-	page, err := s.page(ctx, c, false, 0, pruneRows)
-	if err != nil {
-		return false, s.away(err)
+	page, err := s.page(ctx, c, false, after, pruneRows)
+	if err != nil || len(page) == 0 {
+		return after, false, s.away(err)
 	}
 	for i := range page {
 		if err := s.unindex(ctx, &page[i]); err != nil {
-			return false, err
+			return after, false, err
 		}
 	}
 	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
@@ -273,7 +277,7 @@ func (s *Store) rekeyStep(ctx context.Context) (more bool, err error) {
 	if err == nil {
 		err = s.flushLocked(ctx) // the subjects of large entries
 	}
-	return len(page) > 0, err
+	return page[len(page)-1].number, true, err
 }
 
 // rekeyEntry seals an entry with the newest key. The commitment stays.
@@ -348,6 +352,9 @@ func (s *Store) rekeyRest(ctx context.Context, w *writer) error {
 			return err
 		}
 	}
+	if err := s.rekeyTokens(ctx, w); err != nil {
+		return err
+	}
 	_, err = w.ExecContext(ctx, "DELETE FROM master WHERE generation < ?", k.newest)
 	return err
 }
@@ -419,10 +426,7 @@ func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
 		_, err = s.Verify(ctx)
 	}
 	if err == nil {
-		err = s.w.write(ctx, func(context.Context, *writer) error {
-			s.state.epoch++ // the batch writes the signed end
-			return nil
-		})
+		err = s.w.write(ctx, s.restored)
 	}
 	if s != nil {
 		err = errors.Join(err, s.Close())

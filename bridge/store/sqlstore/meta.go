@@ -79,6 +79,9 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	if err := s.loadIntents(ctx, tx); err != nil {
 		return err
 	}
+	if err := s.loadUses(ctx, tx); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 
@@ -100,7 +103,7 @@ func (s *Store) make(ctx context.Context, tx *sql.Tx) error {
 	return s.writeHead(ctx, tx, sealer, 1, state{epoch: 1})
 }
 
-// addChain writes a new secret of the chain.
+// addChain writes a new secret of the chain. It replaces a secret that links no entry.
 func (s *Store) addChain(ctx context.Context, tx execer, sealer *seal.Sealer, generation int64, l link) (*seal.Chain, error) {
 	secret := seal.NewChain()
 	sealed := sealer.Seal(nil, chainPlace(l.first), secret[:])

@@ -44,6 +44,8 @@ type Store struct {
 	keys  atomic.Pointer[keys]
 	state state // of the journal; only the writer uses it after Open
 
+	ledger ledger
+
 	mu   sync.Mutex
 	open map[change.ID]intent // the changes that are begun and not settled
 
@@ -137,7 +139,7 @@ func (s *Store) connect(more string) (*sql.DB, error) {
 	if s.o.Normal {
 		synchronous = "NORMAL"
 	}
-	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)"+more)
+	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)"+more)
 }
 
 // makePages sets the size of the pages of a new database. SQLite ignores the size once the database has a table or a
@@ -236,10 +238,15 @@ const (
 
 // away wraps an error of the database.
 func (s *Store) away(err error) error {
+	_, known := errors.AsType[knownError](err)
+	_, broken := errors.AsType[*store.BrokenError](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound):
+	case known, broken:
+		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound),
+		errors.Is(err, store.ErrTokenExists), errors.Is(err, store.ErrTokenRevoked), errors.Is(err, store.ErrNoToken):
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrAway, explain(s.o.File, err))

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -82,6 +84,9 @@ func (s *Store) pages(ctx context.Context, where conditions, q store.Query, yiel
 		}
 		for i := range page {
 			e, err := s.opened(&page[i])
+			if ctx.Err() != nil {
+				e, err = store.Entry{}, ctx.Err()
+			}
 			if !yield(e, err) || err != nil {
 				return
 			}
@@ -113,11 +118,8 @@ func (s *Store) where(ctx context.Context, q store.Query) (conditions, error) {
 			c.add(column+" = ?", value)
 		}
 	}
-	if !q.Since.IsZero() {
-		c.add("settled >= ?", micros(q.Since))
-	}
-	if !q.Until.IsZero() {
-		c.add("settled < ?", micros(q.Until))
+	if err := s.between(ctx, &c, q.Since, q.Until); err != nil {
+		return c, err
 	}
 	if q.Person != nil {
 		hashes, err := s.hashesOf(ctx, q.Person.Identifiers())
@@ -127,6 +129,24 @@ func (s *Store) where(ctx context.Context, q store.Query) (conditions, error) {
 		c.add("number IN (SELECT number FROM subject WHERE hash IN ("+marks(len(hashes))+"))", hashes...)
 	}
 	return c, nil
+}
+
+// between adds the bounds of the time. A clock can jump, so the times are not in the order of the numbers: the numbers
+// only bound what is read.
+func (s *Store) between(ctx context.Context, c *conditions, since, until time.Time) error {
+	if since.IsZero() && until.IsZero() {
+		return nil
+	}
+	last := int64(math.MaxInt64)
+	if !until.IsZero() {
+		last = micros(until)
+	}
+	var lowest, highest sql.NullInt64
+	if err := s.db.QueryRowContext(ctx, "SELECT min(number), max(number) FROM entry WHERE settled >= ? AND settled < ?", micros(since), last).Scan(&lowest, &highest); err != nil {
+		return err
+	}
+	c.add("settled >= ? AND settled < ? AND number BETWEEN ? AND ?", micros(since), last, lowest.Int64, highest.Int64)
+	return nil
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
@@ -196,7 +216,9 @@ const maxUsers = 1000
 
 // users are the ids of the users whose entries have one of the hashes.
 func (s *Store) users(ctx context.Context, hashes []any) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT resource FROM entry WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM subject WHERE hash IN ("+marks(len(hashes))+")) LIMIT ?", append(hashes, maxUsers)...)
+	//nolint:gosec // only question marks
+	query := "SELECT DISTINCT resource FROM entry WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM subject WHERE hash IN (" + marks(len(hashes)) + ")) LIMIT ?"
+	rows, err := s.db.QueryContext(ctx, query, append(hashes, maxUsers)...)
 	if err != nil {
 		return nil, err
 	}

@@ -92,14 +92,14 @@ func (r *row) linked() []byte {
 		b = binary.AppendVarint(b, n)
 	}
 	b = append(b, r.id...)
-	return r.public.appendTo(b)
+	return r.appendTo(b)
 }
 
 // entry is a row as an Entry, with the private part of its content.
 func (r *row) entry(p private) store.Entry {
 	e := store.Entry{Position: store.Position{Epoch: r.epoch, Number: r.number}, Settled: timeOf(r.settled), Erased: r.erased}
 	e.ID, e.Begun = idText(r.id), timeOf(r.begun)
-	r.public.restore(&e.Change)
+	r.restore(&e.Change)
 	p.restore(&e.Change)
 	return e
 }

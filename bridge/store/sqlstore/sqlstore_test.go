@@ -8,31 +8,32 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-func ring(t testing.TB, lines ...string) seal.Ring {
-	t.Helper()
+func ring(tb testing.TB, lines ...string) seal.Ring {
+	tb.Helper()
 	text := ""
 	for _, line := range lines {
 		text += line + "\n"
 	}
 	r, err := seal.ParseRing(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
 
-func open(t testing.TB, file string, r seal.Ring) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), Options{File: file, Ring: r})
+func open(tb testing.TB, file string, r seal.Ring) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), Options{File: file, Ring: r})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
@@ -45,44 +46,16 @@ func userChange(name string) change.Change {
 	}
 }
 
-func TestSmoke(t *testing.T) {
+// TestSQLiteIsAStore passes the tests that every store passes.
+func TestSQLiteIsAStore(t *testing.T) {
 	t.Parallel()
-	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))
-	ctx := t.Context()
-	for _, name := range []string{"jane", "joe"} {
-		c := userChange(name)
-		if err := s.Intend(ctx, c); err != nil {
-			t.Fatal(err)
-		}
-		c.Outcome = change.Done
-		if err := s.Settle(ctx, c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for e, err := range s.Entries(ctx, store.Query{}) {
+	key := ring(t, seal.NewKey())
+	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Store {
+		t.Helper()
+		s, err := Open(t.Context(), Options{File: filepath.Join(t.TempDir(), "store.db"), Ring: key, Now: now, Normal: true}) // tests of crashes wait for the disk
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(e)
-		n++
-	}
-	p := store.AnyOf("JANE@acme.test")
-	for e, err := range s.Entries(ctx, store.Query{Person: &p}) {
-		t.Log(e, err)
-	}
-	proof, err := s.Verify(ctx)
-	t.Log(n, proof, err)
-	k, err := s.Forget(ctx, p)
-	t.Log(k, err)
-	proof, err = s.Verify(ctx)
-	t.Log(n, proof, err)
-	stats, err := s.Stats(ctx)
-	t.Log(stats, err)
-	if err := s.Backup(ctx, filepath.Join(t.TempDir(), "b.db")); err != nil {
-		t.Fatal(err)
-	}
+		return s
+	})
 }

@@ -55,6 +55,7 @@ type verification struct {
 	subjects  int64 // the number of subjects that there have to be
 	heads     map[int64][]store.Head
 
+	lost    bool // whether later entries are gone, which may have erased this one
 	later   *row // the entry after the present one
 	entries int64
 	wiped   int64
@@ -170,11 +171,13 @@ func (v *verification) entry(ctx context.Context, r *row) error {
 	case v.later == nil:
 		if r.number < v.end.number {
 			v.find(r.number+1, "the entries from here to the end were removed")
+			v.lost = true
 		} else if !bytes.Equal(r.link, v.end.link[:]) {
 			v.find(r.number, "the entry was changed")
 		}
 	case r.number < v.later.number-1:
 		v.find(r.number+1, "the entry was removed")
+		v.lost = true
 	default:
 		v.link(v.later, r.link)
 	}
@@ -213,25 +216,17 @@ func (v *verification) content(ctx context.Context, r *row) error {
 		want, erased = e.commitment, true
 		delete(v.erased, r.number)
 	}
+	if r.erased && !erased && v.lost {
+		return v.found(ctx, r, private{})
+	}
 	if erased != r.erased || (r.content == nil) != (len(want) == 0) {
 		v.find(r.number, "its content was removed, or comes from before an erasure")
 		return nil
 	}
 	var p private
 	if r.content != nil {
-		content, err := v.keys.open(r.generation, entryPlace(r.id), r.content)
-		var object map[string]any
-		if err == nil {
-			object, err = objectOf(content)
-		}
-		if err == nil {
-			p, err = privateFrom(object)
-		}
-		if err != nil {
-			v.find(r.number, "its content was changed")
-			return nil
-		}
-		if made := commit(v.keys.chain(r.number), content); !bytes.Equal(made[:], want) {
+		var ok bool
+		if p, ok = v.private(r, want); !ok {
 			v.find(r.number, "its content was changed")
 			return nil
 		}
@@ -244,6 +239,21 @@ func (v *verification) content(ctx context.Context, r *row) error {
 		}
 	}
 	return v.found(ctx, r, p)
+}
+
+// private is the content of an entry; ok is false when it is not the one of the commitment.
+func (v *verification) private(r *row, commitment []byte) (p private, ok bool) {
+	content, err := v.keys.open(r.generation, entryPlace(r.id), r.content)
+	if err != nil || len(content) < saltSize {
+		return p, false
+	}
+	made := commit(v.keys.chain(r.number), content)
+	object, err := objectOf(content)
+	if err != nil || !bytes.Equal(made[:], commitment) {
+		return p, false
+	}
+	p, err = privateFrom(object)
+	return p, err == nil
 }
 
 // found checks that an entry is found by its subjects.
@@ -295,9 +305,14 @@ func (v *verification) finish(ctx context.Context) error {
 			v.find(n, "the entry was removed")
 		}
 	}
-	if v.broken != nil {
-		return nil
+	if v.broken == nil {
+		return v.count(ctx)
 	}
+	return nil
+}
+
+// count checks that there are as many subjects as the entries have.
+func (v *verification) count(ctx context.Context) error {
 	var n int64
 	if err := v.tx.QueryRowContext(ctx, "SELECT count(*) FROM subject").Scan(&n); err != nil {
 		return err

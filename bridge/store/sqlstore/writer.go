@@ -25,6 +25,7 @@ type writer struct {
 
 	mu      sync.Mutex
 	waiting []settlement // settled changes that wait for a commit, oldest first
+	notes   []note       // what the next commit writes too; see note
 	flushed []chan error // who waits until waiting is empty
 	broken  error        // why the last commit failed; nil after a commit
 
@@ -148,10 +149,10 @@ func (w *writer) wake() {
 	}
 }
 
-// flush waits until every settlement that waits now is committed. It fails when a commit fails.
+// flush waits until every settlement and every note that waits now is committed. It fails when a commit fails.
 func (w *writer) flush(ctx context.Context) error {
 	w.mu.Lock()
-	if len(w.waiting) == 0 {
+	if len(w.waiting)+len(w.notes) == 0 {
 		w.mu.Unlock()
 		return nil
 	}
@@ -296,7 +297,7 @@ func (w *writer) commit(jobs []*job, settled []settlement) {
 		}
 		all = append(all, part{run: j.run, committed: j.committed, done: j.done})
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && !w.hasNotes() {
 		return
 	}
 	err, failed := w.transaction(all)
@@ -335,19 +336,23 @@ func (p part) answer(err error) {
 // each commits the parts of a batch one by one. The first settled parts are settlements: after one that fails, the
 // others wait too, because their order is their order in the journal.
 func (w *writer) each(all []part, settled int) {
-	n := 0
-	var broken error
+	n, committed := 0, false
+	var broken, last error
 	for i, p := range all {
 		if i < settled && broken != nil {
 			continue
 		}
 		err, _ := w.transaction([]part{p})
+		last, committed = err, committed || err == nil
 		if i < settled {
 			if broken = err; err == nil {
 				n++
 			}
 		}
 		p.answer(err)
+	}
+	if !committed && broken == nil && w.hasNotes() {
+		broken = last // who waits for the notes must not think that they are committed
 	}
 	w.settled(n, broken)
 }
@@ -359,11 +364,10 @@ func (w *writer) transaction(all []part) (err error, failed bool) { //nolint:rev
 	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err, false
 	}
-	for _, p := range all {
-		if err = p.run(ctx, w); err != nil {
-			failed = true
-			break
-		}
+	noted, err := w.writeNotes(ctx)
+	for i := 0; i < len(all) && err == nil; i++ {
+		err = all[i].run(ctx, w)
+		failed = err != nil
 	}
 	if err == nil && w.s.state != before {
 		k := w.s.keys.Load()
@@ -372,6 +376,7 @@ func (w *writer) transaction(all []part) (err error, failed bool) { //nolint:rev
 	if err == nil {
 		if err = w.exec(ctx, "COMMIT"); err == nil {
 			w.commits++
+			w.dropNotes(noted)
 			return nil, false
 		}
 	}

@@ -1,15 +1,18 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Head implements store.Prover.
@@ -130,9 +133,6 @@ func (m *Memory) Stats(ctx context.Context) (store.Stats, error) {
 
 // Forget implements store.Keeper.
 func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
-	if len(p.Identifiers()) == 0 {
-		return 0, store.ErrNobody
-	}
 	if err := m.enter(ctx); err != nil {
 		return 0, err
 	}
@@ -142,18 +142,20 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 		return 0, err
 	}
 	for _, one := range m.open {
-		if who.erase(&store.Entry{Change: cloned(one.Change)}) {
+		if who.Concerns(cloned(one.Change)) {
 			return 0, fmt.Errorf("%w: forget the person when %s has ended", store.ErrBusy, one.ID)
 		}
 	}
 	var count int
 	var last change.Change
 	for i := range m.entries {
-		if who.erase(&m.entries[i].Entry) {
+		if who.Erase(&m.entries[i].Entry) {
 			count++
 			last = m.entries[i].Change
 		}
 	}
+	id := cmp.Or(who.ID, p.ID) // every entry of the user may be pruned
+	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return of.resource == id })
 	if count == 0 {
 		return 0, nil
 	}
@@ -161,113 +163,46 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 	m.record(change.Change{
 		ID: change.NewID(), Begun: m.now(), Actor: change.Actor{Kind: "system"},
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
-		Op: change.Erased, Resource: change.Resource{Type: userType, ID: who.id}, Outcome: change.Done,
+		Op: change.Erased, Resource: change.Resource{Type: userType, ID: who.ID}, Outcome: change.Done,
 	})
 	return count, nil
 }
 
 // forgetOverlaps removes a person from the overlaps.
-func (m *Memory) forgetOverlaps(who forgotten) {
+func (m *Memory) forgetOverlaps(who store.Forgotten) {
 	for i, o := range m.overlaps {
 		e := store.Entry{Change: o.Change}
-		who.erase(&e)
+		who.Erase(&e)
 		m.overlaps[i].Change = e.Change
-		m.overlaps[i].Members, _ = who.without(o.Members)
+		m.overlaps[i].Members = who.Without(o.Members)
 	}
 	m.overlaps = slices.DeleteFunc(m.overlaps, func(o store.Overlap) bool { return len(o.Members) == 0 })
 }
 
-// forgotten is a person whom a store forgets.
-type forgotten struct {
-	id    string             // of the user, or "" for a person without a user
-	names []store.Identifier // the identifiers beside the id
-}
-
-// identified finds the user whom a person's identifiers name.
-func (m *Memory) identified(p store.Person) (forgotten, error) {
-	given := p.Identifiers()
-	changes := make([]change.Change, 0, len(m.entries)+len(m.open))
+// identified finds the user that a person's identifiers name.
+func (m *Memory) identified(p store.Person) (store.Forgotten, error) {
+	identification, err := store.Identify(p)
+	if err != nil {
+		return store.Forgotten{}, err
+	}
 	for _, e := range m.entries {
-		changes = append(changes, e.Change)
+		identification.Add(e.Change)
 	}
 	for _, o := range m.open {
-		changes = append(changes, o.Change)
+		identification.Add(o.Change)
 	}
-	ids := map[string]string{} // by the folded id
-	for _, c := range changes {
-		if c.Resource.Type == userType && c.Resource.ID != "" && named(c, given) {
-			ids[folded(c.Resource.ID)] = c.Resource.ID
-		}
-		for _, id := range members(c) {
-			if p.ID != "" && folded(id) == folded(p.ID) {
-				ids[folded(id)] = id
+	return identification.Person(func(string) iter.Seq2[change.Change, error] {
+		return func(yield func(change.Change, error) bool) {
+			for _, e := range m.entries {
+				if !yield(e.Change, nil) {
+					return
+				}
+			}
+			for _, o := range m.open {
+				if !yield(o.Change, nil) {
+					return
+				}
 			}
 		}
-	}
-	if len(ids) > 1 {
-		var all []string
-		for _, id := range ids {
-			all = append(all, id)
-		}
-		slices.Sort(all)
-		return forgotten{}, fmt.Errorf("%w: choose one of the %d users by its id: %s", store.ErrAmbiguous, len(all), strings.Join(all[:min(len(all), 10)], ", "))
-	}
-	var who forgotten
-	for _, id := range ids {
-		who.id = id
-	}
-	who.names = slices.DeleteFunc(given, func(one store.Identifier) bool { return one.Kind == store.ByID })
-	for _, c := range changes {
-		if who.id != "" && c.Resource.Type == userType && folded(c.Resource.ID) == folded(who.id) {
-			who.names = append(who.names, slices.DeleteFunc(store.IdentifiersOf(c), func(one store.Identifier) bool { return one.Kind == store.ByID })...)
-		}
-	}
-	return who, nil
-}
-
-// erase erases the person from an entry. It reports whether the entry was about the person.
-func (f forgotten) erase(e *store.Entry) bool {
-	if e.Op == change.Erased {
-		return false
-	}
-	if e.Resource.Type == userType {
-		if e.Erased || !f.is(e.Change) {
-			return false
-		}
-		e.Before, e.After, e.MembersAdded, e.MembersRemoved, e.Steps, e.Reason = nil, nil, nil, nil, nil, ""
-		e.Erased = true
-		return true
-	}
-	added, some := f.without(e.MembersAdded)
-	removed, more := f.without(e.MembersRemoved)
-	steps := slices.DeleteFunc(slices.Clone(e.Steps), func(step string) bool {
-		return f.id != "" && strings.Contains(folded(step), folded(f.id))
 	})
-	if !some && !more && len(steps) == len(e.Steps) {
-		return false
-	}
-	e.MembersAdded, e.MembersRemoved, e.Steps, e.Erased = added, removed, steps, true
-	return true
-}
-
-// is reports whether a change changes the person's user, or failed to create it.
-func (f forgotten) is(c change.Change) bool {
-	if c.Resource.ID == "" {
-		return named(c, f.names)
-	}
-	return f.id != "" && folded(c.Resource.ID) == folded(f.id)
-}
-
-// without returns the ids without the person's, and whether that was among them.
-func (f forgotten) without(ids []string) ([]string, bool) {
-	out := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return f.id != "" && folded(id) == folded(f.id) })
-	return out, len(out) < len(ids)
-}
-
-// folded is an id as it is compared.
-func folded(id string) string {
-	for _, one := range (store.Person{ID: id}).Identifiers() {
-		return one.Value
-	}
-	return ""
 }

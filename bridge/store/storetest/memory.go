@@ -14,6 +14,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // epoch is the epoch of every Memory: nobody restores a backup of it.
@@ -37,7 +38,12 @@ type Memory struct {
 	pruned   int64
 	last     link // of the newest entry that was pruned
 	overlaps []store.Overlap
+	applied  map[applied]scim.Document
+	held     held
 }
+
+// applied names a resource of a tenant.
+type applied struct{ tenant, resource string }
 
 type link [store.LinkSize]byte
 
@@ -64,7 +70,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now())}
 }
 
 // Fail makes every method return an error that wraps store.ErrAway and err, until Fail(nil).
@@ -164,6 +170,25 @@ func (m *Memory) append(c change.Change, began int64) {
 		m.overlaps = append(m.overlaps, store.Overlap{Change: bare(cloned(c)), Members: members})
 	}
 	m.entries = append(m.entries, settled)
+	switch of := (applied{c.Tenant, c.Resource.ID}); {
+	case store.Applies(c):
+		m.applied[of] = c.After.Clone()
+	case store.Unapplies(c):
+		delete(m.applied, of)
+	}
+}
+
+// Applied implements store.Journal.
+func (m *Memory) Applied(ctx context.Context, tenant, resource string) (scim.Document, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mutex.Unlock()
+	doc, is := m.applied[applied{tenant, resource}]
+	if !is {
+		return nil, store.ErrNotFound
+	}
+	return doc.Clone(), nil
 }
 
 // number is the number of the last entry.
@@ -184,7 +209,7 @@ func linked(before link, e store.Entry) link {
 
 // overlapping are the members of a settled change that entries changed between its beginning and its end.
 func (m *Memory) overlapping(late entry) []string {
-	if late.Resource.Type != groupType || late.Op == change.Observed {
+	if late.Resource.Type != groupType {
 		return nil
 	}
 	mine := members(late.Change)

@@ -50,7 +50,7 @@ func selects(q store.Query, e store.Entry) bool {
 		(q.Until.IsZero() || e.Settled.Before(q.Until))
 }
 
-// about returns whether a change is about a person: it has one of the person's identifiers, or it is about a user whom a
+// about returns whether a change is about a person: it has one of the person's identifiers, or it is about a user that a
 // change with such an identifier changed.
 func (m *Memory) about(p *store.Person) func(change.Change) bool {
 	if p == nil {

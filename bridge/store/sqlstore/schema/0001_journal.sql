@@ -72,7 +72,6 @@ CREATE TABLE entry (
 CREATE INDEX entry_resource ON entry (resource, number);
 CREATE INDEX entry_tenant ON entry (tenant, number);
 CREATE INDEX entry_settled ON entry (settled);
-CREATE INDEX entry_generation ON entry (generation, number);
 
 -- Hashes of what a person is found by.
 CREATE TABLE subject (
@@ -92,3 +91,14 @@ CREATE TABLE overlap (
   number INTEGER PRIMARY KEY, -- of the entry that was settled last
   members TEXT NOT NULL -- the ids of the users, as a JSON list
 ) STRICT;
+
+-- What a client last sent of a resource, as the tenant then showed it. It is kept as long as the resource is there.
+CREATE TABLE applied (
+  tenant TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (tenant, resource)
+) STRICT;
+CREATE INDEX applied_resource ON applied (resource);
+CREATE INDEX applied_generation ON applied (generation);

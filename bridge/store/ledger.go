@@ -1,0 +1,29 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Ledger keeps what the removal brake counts (guard.Ledger).
+type Ledger interface {
+	// Removals returns the removals of every tenant that has some, by the path of the tenant.
+	Removals(ctx context.Context) (map[string]Removals, error)
+	// ChangeRemovals calls change once with the removals of the tenant at a path, and stores the result. Until change
+	// returns, no other call reads or writes the removals of that tenant; other calls wait until their contexts end. An
+	// error of change is returned, and nothing is stored then. change is not called when the removals cannot be read.
+	//
+	// The result waits for the next commit, so that a removal needs no commit of its own: once an Intend that is called
+	// afterwards returns nil, a crash cannot lose the result. A result that lets more users go (a later Lifted) is
+	// committed when ChangeRemovals returns nil; after an error it does not hold.
+	ChangeRemovals(ctx context.Context, path string, change func(*Removals) error) error
+}
+
+// Removals are the removals of a tenant (guard.Removals).
+type Removals struct {
+	At      map[string]time.Time // the time of each removal, by the id of the user; nil when nobody was removed
+	Users   int                  // the tenant's users at the last count
+	Counted time.Time
+	Lifted  time.Time // until this time nothing is held
+	Holding bool      // whether the last removal was held
+}

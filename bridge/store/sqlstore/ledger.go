@@ -1,0 +1,201 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+)
+
+// ledger has the removals of tenants in memory. No other process writes them, because the store is locked.
+type ledger struct {
+	mu      sync.Mutex
+	tenants map[string]*account
+}
+
+// account has the removals of a tenant. Who uses it holds free.
+type account struct {
+	free *semaphore.Weighted
+
+	loaded bool
+	now    store.Removals
+	// kept is what the database has after the commit of the notes that wait.
+	kept store.Removals
+}
+
+func (l *ledger) of(path string) *account {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tenants == nil {
+		l.tenants = map[string]*account{}
+	}
+	a := l.tenants[path]
+	if a == nil {
+		a = &account{free: semaphore.NewWeighted(1)}
+		l.tenants[path] = a
+	}
+	return a
+}
+
+// Removals implements store.Ledger.
+func (s *Store) Removals(ctx context.Context) (map[string]store.Removals, error) {
+	if err := s.w.flush(ctx); err != nil {
+		return nil, s.away(err)
+	}
+	out, err := s.readRemovals(ctx, "")
+	return out, s.away(err)
+}
+
+// readRemovals reads what is committed, of the tenant at a path or of all with "".
+func (s *Store) readRemovals(ctx context.Context, path string) (map[string]store.Removals, error) {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback() //nolint:errcheck // it only read
+	out := map[string]store.Removals{}
+	err = each(ctx, tx, "SELECT tenant, users, counted, lifted, holding FROM brake WHERE ?1 = '' OR tenant = ?1", func(rows *sql.Rows) error {
+		var of string
+		var counted, lifted int64
+		var r store.Removals
+		err := rows.Scan(&of, &r.Users, &counted, &lifted, &r.Holding)
+		r.Counted, r.Lifted = timeOf(counted), timeOf(lifted)
+		out[of] = r
+		return err
+	}, path)
+	if err != nil {
+		return nil, err
+	}
+	return out, each(ctx, tx, "SELECT tenant, user, removed FROM removal WHERE ?1 = '' OR tenant = ?1", func(rows *sql.Rows) error {
+		var of, user string
+		var removed int64
+		if err := rows.Scan(&of, &user, &removed); err != nil {
+			return err
+		}
+		r := out[of]
+		if r.At == nil {
+			r.At = map[string]time.Time{}
+		}
+		r.At[user] = timeOf(removed)
+		out[of] = r
+		return nil
+	}, path)
+}
+
+// ChangeRemovals implements store.Ledger.
+func (s *Store) ChangeRemovals(ctx context.Context, path string, change func(*store.Removals) error) error {
+	a := s.ledger.of(path)
+	if err := a.free.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer a.free.Release(1)
+	if !a.loaded {
+		known, err := s.readRemovals(ctx, path)
+		if err != nil {
+			return s.away(err)
+		}
+		a.kept, a.loaded = known[path], true
+		a.reset()
+	}
+	if err := change(&a.now); err != nil {
+		a.reset()
+		return err
+	}
+	d := a.difference(path)
+	if d.none {
+		return nil
+	}
+	var err error
+	if a.now.Lifted.After(a.kept.Lifted) {
+		err = s.w.write(ctx, d.write)
+	} else {
+		err = s.away(s.w.note(d.write))
+	}
+	if err != nil {
+		a.reset()
+		return err
+	}
+	a.keep(d)
+	return nil
+}
+
+// reset undoes what was not kept.
+func (a *account) reset() {
+	a.now = a.kept
+	a.now.At = maps.Clone(a.kept.At)
+}
+
+// difference is what a change of removals writes.
+type difference struct {
+	path    string
+	none    bool // nothing was changed
+	after   store.Removals
+	all     bool // every removal before is dropped
+	added   map[string]time.Time
+	dropped []string
+}
+
+// difference compares the removals with those that are kept. It copies nothing that did not change: a tenant can have
+// thousands of removals.
+func (a *account) difference(path string) difference {
+	d := difference{path: path, after: a.now, added: map[string]time.Time{}}
+	d.after.At = nil
+	same := 0
+	for id, at := range a.now.At {
+		if before, is := a.kept.At[id]; is && before.Equal(at) {
+			same++
+			continue
+		}
+		d.added[id] = at
+	}
+	if d.all = same == 0 && len(a.kept.At) > 0; !d.all && same < len(a.kept.At) {
+		for id := range a.kept.At {
+			if _, is := a.now.At[id]; !is {
+				d.dropped = append(d.dropped, id)
+			}
+		}
+	}
+	before := a.kept
+	d.none = !d.all && len(d.added)+len(d.dropped) == 0 && before.Users == a.now.Users && before.Counted.Equal(a.now.Counted) && before.Lifted.Equal(a.now.Lifted) && before.Holding == a.now.Holding
+	return d
+}
+
+// keep makes the kept removals like the present ones.
+func (a *account) keep(d difference) {
+	at := a.kept.At
+	if d.all {
+		clear(at)
+	}
+	for _, id := range d.dropped {
+		delete(at, id)
+	}
+	if at == nil && len(d.added) > 0 {
+		at = make(map[string]time.Time, len(d.added))
+	}
+	maps.Copy(at, d.added)
+	a.kept = d.after
+	a.kept.At = at
+}
+
+// write writes the difference.
+func (d difference) write(ctx context.Context, w *writer) error {
+	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO brake (tenant, users, counted, lifted, holding) VALUES (?, ?, ?, ?, ?)", d.path, d.after.Users, micros(d.after.Counted), micros(d.after.Lifted), d.after.Holding)
+	if err == nil && d.all {
+		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ?", d.path)
+	}
+	for i := 0; i < len(d.dropped) && err == nil; i++ {
+		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ? AND user = ?", d.path, d.dropped[i])
+	}
+	for id, at := range d.added {
+		if err != nil {
+			break
+		}
+		_, err = w.ExecContext(ctx, "INSERT OR REPLACE INTO removal (tenant, user, removed) VALUES (?, ?, ?)", d.path, id, micros(at))
+	}
+	return err
+}

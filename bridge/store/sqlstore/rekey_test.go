@@ -1,0 +1,120 @@
+package sqlstore
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+)
+
+// numbersOf are the numbers of the entries about a person.
+func numbersOf(tb testing.TB, s *Store, p store.Person) []int64 {
+	tb.Helper()
+	var out []int64
+	for e, err := range s.Entries(tb.Context(), store.Query{Person: &p}) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, e.Position.Number)
+	}
+	return out
+}
+
+// TestAfterRekeyTheOldKeyIsNotNeeded: entries, open changes, documents and searches work with the new key only, and the
+// heads of before still verify. A large group is one of the entries.
+func TestAfterRekeyTheOldKeyIsNotNeeded(t *testing.T) {
+	t.Parallel()
+	first, second := seal.NewKey(), seal.NewKey()
+	file, head := filled(t, ring(t, first))
+	s, err := Open(t.Context(), Options{File: file, Ring: ring(t, first)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	team := change.Change{ID: change.NewID(), Tenant: "acme", Op: change.Updated, Resource: change.Resource{Type: "Group", ID: "team"}}
+	for i := range 350 {
+		team.MembersAdded = append(team.MembersAdded, fmt.Sprint("user-", i))
+	}
+	made(t, s, team)
+	waiting := userChange("kim")
+	if err := s.Intend(t.Context(), waiting); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.UseRing(ring(t, second)); err == nil {
+		t.Error("a key file without the key in use is taken")
+	}
+	if err := s.UseRing(ring(t, first, second)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time there is nothing to do
+		if err := s.Rekey(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, file, ring(t, second))
+	if _, err := s.Verify(t.Context(), head); err != nil {
+		t.Error(err)
+	}
+	if got := numbersOf(t, s, store.AnyOf("ANN@acme.test")); fmt.Sprint(got) != "[1]" {
+		t.Errorf("a person is found in %v", got)
+	}
+	if got := numbersOf(t, s, store.Person{ID: "user-349"}); fmt.Sprint(got) != "[11]" {
+		t.Errorf("a member is found in %v", got)
+	}
+	if doc, err := s.Applied(t.Context(), "acme", "id-ann"); err != nil || doc["userName"] != "ann" {
+		t.Errorf("the last document is %v, %v", doc, err)
+	}
+	open, err := s.Open(t.Context())
+	if err != nil || len(open) != 1 || open[0].After["userName"] != "kim" {
+		t.Errorf("the open changes are %v, %v", open, err)
+	}
+}
+
+// TestARekeyThatBreaksOffGoesOn at the next start, with both keys. Until then everything is found and verifies.
+func TestARekeyThatBreaksOffGoesOn(t *testing.T) {
+	t.Parallel()
+	first, second := seal.NewKey(), seal.NewKey()
+	file := filepath.Join(t.TempDir(), "store.db")
+	s, err := Open(t.Context(), Options{File: file, Ring: ring(t, first)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 * pruneRows {
+		made(t, s, userChange(fmt.Sprint("user-", i)))
+	}
+	flushed(t, s)
+	if err := s.UseRing(ring(t, first, second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.newGeneration(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if last, more, err := s.rekeyStep(t.Context(), 0); err != nil || !more || last != pruneRows {
+		t.Fatalf("one step ends at %d, %t, %v", last, more, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(t.Context(), Options{File: file, Ring: ring(t, second)}); err == nil {
+		t.Errorf("the store opens without the key of most entries, %v", s.Close())
+	}
+	s = open(t, file, ring(t, first, second))
+	for _, when := range []string{"before", "after"} {
+		if _, err := s.Verify(t.Context()); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		for _, i := range []int{0, 3*pruneRows - 1} {
+			if got := numbersOf(t, s, store.Person{UserName: fmt.Sprint("user-", i)}); len(got) != 1 || got[0] != int64(i)+1 {
+				t.Errorf("%s: user-%d is found in %v", when, i, got)
+			}
+		}
+		if err := s.Rekey(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

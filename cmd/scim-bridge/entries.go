@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+)
+
+// entryColumns are the columns of entries of the journal. A program gets the parts of the resource as columns of their
+// own.
+func entryColumns(o output) []column[admin.Entry] {
+	resource := []column[admin.Entry]{{"resource", func(e admin.Entry) string { return resourceText(e.Resource) }}}
+	if o == asCSV {
+		resource = []column[admin.Entry]{
+			{"type", func(e admin.Entry) string { return e.Resource.Type }},
+			{"resource", func(e admin.Entry) string { return e.Resource.ID }},
+			{"name", func(e admin.Entry) string { return e.Resource.Name }},
+		}
+	}
+	return slices.Concat([]column[admin.Entry]{
+		{"time", func(e admin.Entry) string { return timeText(e.Settled) }},
+		{"tenant", func(e admin.Entry) string { return e.Tenant }},
+		{"actor", func(e admin.Entry) string { return actorText(e.Actor) }},
+		{"op", func(e admin.Entry) string { return e.Op }},
+	}, resource, []column[admin.Entry]{
+		{"outcome", func(e admin.Entry) string { return e.Outcome }},
+		{"id", func(e admin.Entry) string { return e.ID }},
+	})
+}
+
+// timeText is a time in UTC, to the second.
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// actorText says who made a change. Without an actor it was the bridge.
+func actorText(a admin.Actor) string {
+	switch {
+	case a.Kind == "" && a.Name == "":
+		return "bridge"
+	case a.Name == "" || a.Name == a.Kind:
+		return a.Kind
+	}
+	return a.Kind + " " + a.Name
+}
+
+// resourceText names a resource, by its id when the entry has no name.
+func resourceText(r admin.Resource) string {
+	name := r.Name
+	if name == "" {
+		name = r.ID
+	}
+	return strings.TrimSpace(r.Type + " " + name)
+}
+
+// outcomeText says how a change ended.
+func outcomeText(e admin.Entry) string {
+	text := e.Outcome
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
+}
+
+// shownValue is the most characters of a value in a text.
+const shownValue = 200
+
+// valueText is a value of a document as JSON; "-" for an absent value.
+func valueText(value any) string {
+	if value == nil {
+		return "-"
+	}
+	text := printable(compact(value))
+	if runes := []rune(text); len(runes) > shownValue {
+		return fmt.Sprintf("%s… (%d characters)", string(runes[:shownValue]), len(runes))
+	}
+	return text
+}
+
+// differenceTexts has a line for each difference of an entry.
+func differenceTexts(e admin.Entry) []string {
+	out := make([]string, len(e.Differences))
+	for i, d := range e.Differences {
+		out[i] = printable(d.Path) + ": " + valueText(d.Before) + " -> " + valueText(d.After)
+	}
+	return out
+}
+
+// shownOfList is the most texts of a list.
+const shownOfList = 20
+
+// cut has the first texts of a list and the number of the others.
+func cut(ids []string) []string {
+	if more := len(ids) - shownOfList; more > 0 {
+		return append(slices.Clone(ids[:shownOfList]), fmt.Sprintf("and %d more; --output json has all %d", more, len(ids)))
+	}
+	return ids
+}
+
+// entryLines are the properties of an entry, without those that are empty.
+func entryLines(e admin.Entry) []app.Line {
+	key, organization, resource := "", "", resourceText(e.Resource)
+	if e.Actor.KeyID != "" {
+		key = ", key id " + e.Actor.KeyID
+	}
+	if e.Organization != nil {
+		organization = strings.TrimSpace(e.Organization.Alias + " " + e.Organization.ID)
+	}
+	if e.Resource.Name != "" && e.Resource.ID != "" {
+		resource += ", id " + e.Resource.ID
+	}
+	yes := func(is bool, text string) string {
+		if is {
+			return text
+		}
+		return ""
+	}
+	begun := ""
+	if !e.Begun.IsZero() {
+		begun = timeText(e.Begun)
+	}
+	lines := []app.Line{
+		{Name: "id", Text: e.ID},
+		{Name: "position", Text: e.Position.String()},
+		{Name: "begun", Text: begun},
+		{Name: "ended", Text: timeText(e.Settled)},
+		{Name: "actor", Text: actorText(e.Actor) + key},
+		{Name: "interface", Text: e.Origin},
+		{Name: "tenant", Text: e.Tenant},
+		{Name: "realm", Text: e.Realm},
+		{Name: "organization", Text: organization},
+		{Name: "resource", Text: resource},
+		{Name: "op", Text: e.Op},
+		{Name: "outcome", Text: outcomeText(e)},
+		{Name: "note", Text: yes(e.Recovered, "the bridge ended before the change did, and read its end in Keycloak later")},
+		{Name: "note", Text: yes(e.Erased, "a person was erased from this entry: values or members are missing")},
+		{Name: "note", Text: yes(len(e.Unseen) > 0 && e.Recovered, "nobody can read in Keycloak whether this was done: "+strings.Join(e.Unseen, ", "))},
+		{Name: "steps done", Text: yes(len(e.Steps) > 0, fmt.Sprintf("%d of %d", e.Done, len(e.Steps)))},
+	}
+	for _, list := range []struct {
+		name  string
+		texts []string
+	}{{"steps", cut(e.Steps)}, {"values", differenceTexts(e)}, {"joined", cut(e.MembersAdded)}, {"left", cut(e.MembersRemoved)}} {
+		texts := make([]string, len(list.texts))
+		for i, text := range list.texts {
+			texts[i] = printable(text) // so that only the end of a text begins a line
+		}
+		lines = append(lines, app.Line{Name: list.name, Text: strings.Join(texts, "\n")})
+	}
+	return slices.DeleteFunc(lines, func(l app.Line) bool { return l.Text == "" })
+}
+
+// historyText has the line of an entry in a history, and the values that it changed.
+func historyText(e admin.Entry) []string {
+	out := []string{fmt.Sprintf("%s  %s  %s  %s %s  %s", timeText(e.Settled), e.Tenant, actorText(e.Actor), e.Op, resourceText(e.Resource), outcomeText(e))}
+	for _, text := range differenceTexts(e) {
+		out = append(out, "  "+text)
+	}
+	for _, id := range cut(e.MembersAdded) {
+		out = append(out, "  joined: "+id)
+	}
+	for _, id := range cut(e.MembersRemoved) {
+		out = append(out, "  left: "+id)
+	}
+	if e.Erased {
+		out = append(out, "  a person was erased from this entry")
+	}
+	return out
+}
+
+// changedColumn has what an entry changed, in one cell.
+func changedColumn() column[admin.Entry] {
+	return column[admin.Entry]{"changes", func(e admin.Entry) string {
+		texts := differenceTexts(e)
+		if len(e.MembersAdded) > 0 {
+			texts = append(texts, "joined")
+		}
+		if len(e.MembersRemoved) > 0 {
+			texts = append(texts, "left")
+		}
+		return strings.Join(texts, "; ")
+	}}
+}
