@@ -41,7 +41,7 @@ type job struct {
 	committed func()
 	// outside says that run is executed outside a transaction.
 	outside bool
-	done  chan error
+	done    chan error
 }
 
 // Bounds of a batch and of what waits.
