@@ -108,7 +108,7 @@ func (s *Store) addChain(ctx context.Context, tx execer, sealer *seal.Sealer, ge
 	secret := seal.NewChain()
 	sealed := sealer.Seal(nil, chainPlace(l.first), secret[:])
 	signature := s.signChain(sealer, l.first, sealed, l.before)
-	_, err := tx.ExecContext(ctx, "INSERT INTO chain (first, generation, secret, link, signature) VALUES (?, ?, ?, ?, ?)", l.first, generation, sealed, l.before[:], signature[:])
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO chain (first, generation, secret, link, signature) VALUES (?, ?, ?, ?, ?)", l.first, generation, sealed, l.before[:], signature[:])
 	return seal.ChainOf(secret), err
 }
 
