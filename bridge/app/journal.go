@@ -70,7 +70,7 @@ func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Me
 }
 
 // Intend implements bridge.Recorder. A store that does not answer refuses the change, unless the change ends access or
-// the configuration lets the bridge make every change.
+// the configuration lets every change continue.
 func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, error) {
 	out := &intent{journal: j}
 	j.begin(c.ID) // before the store has it, so that no sweep takes it for a lost change

@@ -201,7 +201,7 @@ func (b *storedBridge) logged(begin string) (n int) {
 	return n
 }
 
-// writes are requests that change something and do not end access.
+// writes are requests that change something, and end the access of no user.
 func (b *storedBridge) writes() []apptest.BadRequest {
 	return []apptest.BadRequest{
 		{Method: http.MethodPost, Path: "/Users", Body: `{"userName":"new"}`},
@@ -450,8 +450,8 @@ func TestAStoreThatFailsAfterItsCommitDoublesNothing(t *testing.T) {
 	}
 }
 
-// TestARequestThatEndedChangesNothing: after its end the bridge makes no change, also no change that ends access. The
-// store is not to blame.
+// TestARequestThatEndedChangesNothing: when the client has gone or the request has no time left, the store is not to blame and no
+// change is made, also no change that ends access.
 func TestARequestThatEndedChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := newStoredBridge(t)

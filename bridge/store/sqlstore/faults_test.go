@@ -34,8 +34,8 @@ func pages(t *testing.T, s *Store, n int) {
 	}
 }
 
-// TestAFullDiskLosesNothing: what is refused is not in the journal, what was settled waits, and both go on when there is
-// room again.
+// TestAFullDiskLosesNothing: what is refused is not in the journal, what was settled waits, and both continue when
+// there is room again.
 func TestAFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))

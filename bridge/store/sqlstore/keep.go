@@ -244,7 +244,8 @@ func (s *Store) newGeneration(ctx context.Context) error {
 			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
 				return err
 			}
-			next.chains = append(slices.Clone(k.chains), l)
+			unused := func(before link) bool { return before.first == l.first } // no entry since the last new key
+			next.chains = append(slices.DeleteFunc(slices.Clone(k.chains), unused), l)
 			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
 		},
 		committed: func() { s.keys.Store(&next) },

@@ -338,7 +338,7 @@ func TestRemovalsOutliveACrash(t *testing.T) {
 	key, file := ring(t, seal.NewKey()), filepath.Join(t.TempDir(), "store.db")
 	s := open(t, file, key)
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
-	told := map[string]bool{}             // Keycloak was told
+	told := map[string]bool{}             // the users that Keycloak removed
 	for i := range 200 {
 		id := fmt.Sprint("user-", i)
 		noError(t, s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {

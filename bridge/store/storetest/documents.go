@@ -9,7 +9,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// applied checks the last document of a resource that a client sent. Nil is none.
+// applied checks the last document of a resource that a client sent. Nil says that the resource has no document.
 func (w *world) applied(tenant, resource string, want scim.Document) {
 	w.Helper()
 	got, err := w.store.Applied(w.Context(), tenant, resource)
