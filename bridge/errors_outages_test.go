@@ -1,12 +1,14 @@
 package bridge_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -61,6 +63,12 @@ func outageErrors() map[string][]provocation {
 			p.App.Watcher.Check(t.Context())
 			return answerOf(t, p.Bridge, http.MethodGet, "/Users", "")
 		}},
+		"store-away": {func(t *testing.T, _ sharedBridges) answer {
+			t.Helper()
+			b, memory := storedBridge(t)
+			memory.Fail(errFullDisk)
+			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+		}},
 		"stored-value-damaged": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			server := keycloaktest.NewFake(t).Server()
@@ -79,6 +87,16 @@ func outageErrors() map[string][]provocation {
 			return answerFrom(t, w.Code, w.Body.String())
 		}},
 	}
+}
+
+// errFullDisk is why a store fails.
+var errFullDisk = errors.New("the disk is full")
+
+// storedBridge is a bridge with a store that can fail.
+func storedBridge(t *testing.T) (apptest.Bridge, *storetest.Memory) {
+	t.Helper()
+	memory := storetest.NewMemory(nil)
+	return apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil), memory
 }
 
 // brokenBody is a body that panics when it is read.

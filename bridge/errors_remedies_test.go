@@ -119,7 +119,7 @@ func remedies() map[string]remedied {
 		"bulk-out-of-time":        carriedOut(apptest.BulkPost("/Users", "a", `{"userName":"in-time"}`)),
 
 		"keycloak-unavailable": outlasts(http.StatusServiceUnavailable), "keycloak-busy": outlasts(http.StatusTooManyRequests), "keycloak-failed": outlasts(http.StatusInternalServerError),
-		"internal": post(`{"userName":"mended"}`),
+		"store-away": storeBack, "internal": post(`{"userName":"mended"}`),
 	}
 }
 
@@ -199,6 +199,16 @@ func outlasts(status int) remedied {
 		fake.ClearFaults()
 		b.Create(t, "/Users", `{"userName":"jane"}`)
 	}
+}
+
+// storeBack repeats a request when the store can be written again.
+func storeBack(t *testing.T, _ sharedBridges) {
+	t.Helper()
+	b, memory := storedBridge(t)
+	memory.Fail(errFullDisk)
+	answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+	memory.Fail(nil)
+	b.Create(t, "/Users", `{"userName":"jane"}`)
 }
 
 // steady reads a group whose members no longer move.

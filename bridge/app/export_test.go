@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -17,6 +19,9 @@ func (a *App) InForce() config.Config { return a.inForce() }
 
 // Journal is the recorder of a bridge with a store.
 func (a *App) Journal() bridge.Recorder { return a.keeper.journal }
+
+// Store is the store of the bridge.
+func (a *App) Store() store.Store { return a.keeper.store }
 
 // ReadWith replaces what the work on the store reads in Keycloak.
 func (a *App) ReadWith(r KeycloakReader) { a.keeper.read = r }
@@ -35,3 +40,15 @@ func (a *App) Retain(r store.Retention) { a.keeper.retention = func() store.Rete
 
 // Retention says which changes Prune keeps.
 func (a *App) Retention() store.Retention { return a.retention() }
+
+// NewLedger is the ledger of a bridge with a store.
+func NewLedger(s store.Ledger, log *zap.Logger) *ledger { return newLedger(s, log) } //nolint:revive // for tests
+
+// CatchUp gives the store what a ledger counted in memory.
+func (l *ledger) CatchUp(ctx context.Context) error { return l.catchUp(ctx) }
+
+// Hurry sets how long a call of the store may take.
+func (l *ledger) Hurry(patience time.Duration) { l.patience = patience }
+
+// TokenClock replaces the clock of the tokens in the store.
+func (a *App) TokenClock(now func() time.Time) { a.tokens.now = now }

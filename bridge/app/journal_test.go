@@ -201,7 +201,7 @@ func (b *storedBridge) logged(begin string) (n int) {
 	return n
 }
 
-// writes are requests that change something and end nobody's access.
+// writes are requests that change something, and end the access of no user.
 func (b *storedBridge) writes() []apptest.BadRequest {
 	return []apptest.BadRequest{
 		{Method: http.MethodPost, Path: "/Users", Body: `{"userName":"new"}`},
@@ -301,7 +301,7 @@ func TestWhatEndsAccessGoesOnWithoutTheStore(t *testing.T) {
 			b.memory.Fail(errDisk)
 			b.wantMade(t, b.ends()[name])
 			b.App.KeepStore(t.Context(), time.Now())
-			answers := time.Now()
+			answers := change.NewID()
 			b.memory.Fail(nil)
 			if got := b.since(t); len(got) > 0 || b.audited() != audited+1 {
 				t.Errorf("before the store answers, it has %v; there are %d audit records, want one", got, b.audited()-audited)
@@ -313,7 +313,7 @@ func TestWhatEndsAccessGoesOnWithoutTheStore(t *testing.T) {
 			if diff := cmp.Diff([]string{strings.TrimSuffix(op, ",") + " done"}, b.since(t)); diff != "" {
 				t.Fatalf("the journal (-want +got):\n%s", diff)
 			}
-			if e := b.entries(t)[b.created]; !e.Begun.Before(answers) || e.Recovered || e.Resource.ID == "" || len(e.Steps) == 0 || e.Done != len(e.Steps) || e.Before == nil {
+			if e := b.entries(t)[b.created]; e.ID > answers || e.Begun.IsZero() || e.Recovered || e.Resource.ID == "" || len(e.Steps) == 0 || e.Done != len(e.Steps) || e.Before == nil {
 				t.Errorf("the entry is %+v", e)
 			}
 			if b.audited() != audited+1 || b.open(t) > 0 || len(b.read.asked()) > 0 {
@@ -450,7 +450,7 @@ func TestAStoreThatFailsAfterItsCommitDoublesNothing(t *testing.T) {
 	}
 }
 
-// TestARequestThatEndedChangesNothing: when the client has gone or its time is over, the store is not to blame and no
+// TestARequestThatEndedChangesNothing: when the client has gone or the request has no time left, the store is not to blame and no
 // change is made, also no change that ends access.
 func TestARequestThatEndedChangesNothing(t *testing.T) {
 	t.Parallel()

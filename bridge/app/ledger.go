@@ -97,7 +97,7 @@ func (c *ledgerCall) call(r *guard.Removals) error {
 	if c.failed = c.change(r); c.failed != nil {
 		return c.failed
 	}
-	if r.Lifted.After(before) {
+	if !r.Lifted.Equal(before) {
 		c.lifted = new(clone(r))
 		return nil
 	}
@@ -119,7 +119,7 @@ func (c *ledgerCall) inMemory(cause error) error {
 	if err := c.change(&next); err != nil {
 		return err
 	}
-	if next.Lifted.After(c.last.Lifted) {
+	if !next.Lifted.Equal(c.last.Lifted) {
 		return fmt.Errorf("%w: %w", errNotLifted, cause)
 	}
 	c.last, c.late = next, true
@@ -253,7 +253,7 @@ func (l *ledger) of(path string) *ledgerAccount {
 	return l.account(path)
 }
 
-// account is of for who holds mu.
+// account is of for a caller that holds mu.
 func (l *ledger) account(path string) *ledgerAccount {
 	a := l.tenants[path]
 	if a == nil {

@@ -56,7 +56,13 @@ func (a *App) organizationsOf(c config.Config) map[string]realm.Organizations {
 				told[organization+why] = true
 			}
 			out[name] = func(o keycloak.Organization, like *tenant.Tenant, revoked realm.Revoked) *tenant.Tenant {
-				tokens := TokensOf(o, key, revoked, warn)
+				tokens := slices.DeleteFunc(TokensOf(o, key, revoked, warn), func(t tenant.Token) bool {
+					void := a.tokens != nil && a.tokens.Revoked(store.Owner{Realm: name, Key: o.ID}, t.SHA256)
+					if void {
+						warn(o.ID, revokedCredential)
+					}
+					return void
+				})
 				if len(tokens) == 0 && !a.hasTokens(name, o.ID) {
 					return nil
 				}

@@ -22,8 +22,11 @@ import (
 
 // interrupted is a change of a user that an earlier process left open.
 func interrupted(tenant, id string, before time.Duration) change.Change {
+	begun := time.Now().Add(-before)
+	made := change.NewID()
+	made = change.ID(fmt.Sprintf("%08x-%04x", begun.UnixMilli()>>16, begun.UnixMilli()&0xffff)) + made[len("01938c2e-7b1a"):]
 	return change.Change{
-		ID: change.NewID(), Begun: time.Now().Add(-before), Actor: change.Actor{Kind: "client", Name: "entra"}, Origin: change.Request, Tenant: tenant, Realm: "realm",
+		ID: made, Begun: begun, Actor: change.Actor{Kind: "client", Name: "entra"}, Origin: change.Request, Tenant: tenant, Realm: "realm",
 		Op: change.Updated, Resource: change.Resource{Type: "User", ID: id}, Steps: []string{"update_user " + id},
 	}
 }
@@ -58,7 +61,7 @@ func TestWhatACrashLeftOpenIsSettled(t *testing.T) {
 	}
 }
 
-// TestAChangeThatCannotBeReadStaysOpen: an outage or an unfit tenant is told once a minute. Later changes of the same
+// TestAChangeThatCannotBeReadStaysOpen: the log tells an outage or an unfit tenant once a minute. Later changes of the same
 // resource wait, because they must be settled in their order. Other resources do not wait.
 func TestAChangeThatCannotBeReadStaysOpen(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ const (
 	closing    = 10 * time.Second
 )
 
-// openStore opens the store of a configuration; nil when there is none.
+// openStore opens the store of a configuration; nil without the section store.
 func openStore(ctx context.Context, c config.Store) (store.Store, error) {
 	if !c.On() {
 		return nil, nil //nolint:nilnil // without the section there is no store
@@ -94,8 +94,7 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	}
 	j := newJournal(a.options.Store, a.config.Store.OnFailure == config.OnFailureContinue, a.log, a.metrics)
 	service := bridge.New(realms, a.serviceOptions(tenants, j))
-	read, _ := any(service).(keycloakReader)
-	a.keeper = newKeeper(j, read, a.retention)
+	a.keeper = newKeeper(j, service, a.retention)
 	a.keeper.also = a.keepCredentials
 	return service
 }
@@ -137,7 +136,7 @@ type keeper struct {
 
 	read      keycloakReader
 	retention func() store.Retention
-	started   time.Time
+	first     change.ID                 // the ids of this process are after it, and those of earlier processes before it
 	also      func(ctx context.Context) // gives the store what else waits in memory, in each round; may be nil
 
 	ending sync.Once
@@ -152,7 +151,7 @@ type keeper struct {
 }
 
 func newKeeper(j *journal, read keycloakReader, retention func() store.Retention) *keeper {
-	return &keeper{journal: j, read: read, retention: retention, started: time.Now(), told: map[string]time.Time{}}
+	return &keeper{journal: j, read: read, retention: retention, first: change.NewID(), told: map[string]time.Time{}}
 }
 
 // start settles what an earlier process left open, before the bridge serves requests. After the limit the rest is left
@@ -267,9 +266,6 @@ func (k *keeper) sweep(ctx context.Context, now time.Time) error {
 
 // recover settles open changes, oldest first. After a failure the later changes of the same resource wait too.
 func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Change) error {
-	if k.read == nil {
-		return nil
-	}
 	waits := map[[3]string]bool{}
 	for _, c := range open {
 		resource := [3]string{c.Realm, c.Resource.Type, c.Resource.ID}
@@ -292,7 +288,7 @@ func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Chang
 			continue
 		}
 		k.settled(c.ID)
-		if c.Begun.Before(k.started) { // the process that made it wrote no audit record
+		if c.ID < k.first { // the process that made it wrote no audit record
 			if err := k.audit.Settle(ctx, settled, nil); err != nil {
 				return err
 			}

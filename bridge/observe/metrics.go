@@ -32,7 +32,7 @@ type Metrics struct {
 	unjournalled   *prometheus.CounterVec
 
 	indexResources, indexBytes, indexAge, withoutKey, sharedIDs, feedAge, tokenExpiry, fit, mapping, lastRequest *prometheus.Desc
-	storeAway, storeEntries, storeBytes, openChanges, oldestOpen, storeRequests, droppedRequests                 *prometheus.Desc
+	storeAway, storeEntries, storeBytes, openChanges, oldestOpen, storeRequests, storeDropped                    *prometheus.Desc
 
 	tenants tenants
 
@@ -93,42 +93,42 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 	m := &Metrics{
 		tenants: tenants{places: named, known: map[string]*tenantState{}},
 
-		requests:        s.counter("requests_total", "SCIM requests by route, method and status.", "route", "method", "status"),
-		requestSeconds:  s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last byte of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
-		inFlight:        s.gauge("requests_in_flight", "SCIM requests that run now."),
-		tenantRequests:  s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Requests without a valid credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
-		lastRequest:     s.shown("tenant_last_request_timestamp_seconds", "Time of the last answer to a client of a tenant, in seconds since 1970; 0 when there was no request since the start.", "tenant"),
-		calls:           s.counter("keycloak_calls_total", "Calls to Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
-		callSeconds:     s.histogram("keycloak_call_seconds", "Time of one call to Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
-		outage:          s.gauge("keycloak_outage", "1 while the bridge makes no calls to a realm, because Keycloak did not answer 20 of the last 25 calls; see `keycloak.breakerDelay`.", "realm"),
-		steps:           s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
-		ignored:         s.counter("ignored_values_total", "Values that were left out because of a policy or the mapping, by attribute: passwords, unknown members, attributes without a rule, other changes in a PUT that deactivates an administrator by permission.", "attribute"),
-		held:            s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant stopped.", "tenant"),
-		refused:         s.counter("credentials_refused_total", "Requests without a valid credential, by reason: missing, malformed, invalid, expired, from-browser, too many failures.", "reason"),
-		throttled:       s.counter("throttled_total", "Requests of clients that exceeded a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),
-		tokenExpiry:     s.shown("token_expiry_timestamp_seconds", "Time when a static token expires, in seconds since 1970. Tokens without an end have no value.", "tenant", "client", "key_id"),
-		fit:             s.shown("tenant_fit", "1 when the realm offers what the tenant needs, else 0. All organizations with their own credentials share one value.", "tenant"),
-		mapping:         s.shown("mapping_applied", "1 when the present mapping file of the tenant is applied, 0 while an older version is still in force.", "tenant"),
-		reloads:         s.counter("mapping_reloads_total", "Changes of a mapping file, by tenant and outcome: applied or refused.", "tenant", "outcome"),
-		config:          s.gauge("config_applied", "1 when the present configuration files are applied, 0 while older versions are still in force or when some changes need a restart."),
-		configReloads:   s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
-		indexResources:  s.shown("index_resources", "Resources in an index.", "tenant", "type"),
-		indexBytes:      s.shown("index_bytes", "Approximate memory of an index.", "tenant", "type"),
-		indexAge:        s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by other programs and people are not in the index, unless the change feed reported them.", "tenant", "type"),
-		scanSeconds:     s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
-		withoutKey:      s.shown("external_ids_without_key", "Users whose externalId has no look-up key, because another SCIM server or a person in Keycloak wrote it. Look-ups of these users take longer, until a write or `scim-bridge adopt` adds the key. Only known while the tenant has an index of its users.", "tenant"),
-		sharedIDs:       s.shown("external_ids_shared", "Users who share their externalId with another user of the tenant. Only known while the tenant has an index of its users.", "tenant"),
-		feedAge:         s.shown("feed_age_seconds", "Time since the admin events of a realm were last read. Only realms whose change feed was read have a value.", "realm"),
-		spans:           s.counter("trace_spans_total", "Spans of traces, by outcome: sent or lost.", "outcome"),
-		storeAway:       s.shown("store_away", "1 while the store does not answer, else 0. The metrics of the store only have values when the bridge has a store."),
-		storeEntries:    s.shown("store_entries", "Changes in the journal."),
-		storeBytes:      s.shown("store_bytes", "Size of the store."),
-		openChanges:     s.shown("store_open_changes", "Changes that are in the store and not settled: those that run now, and those that a crash or an outage of the store interrupted."),
-		oldestOpen:      s.shown("store_oldest_open_change_seconds", "Age of the oldest change that is not settled; 0 when all are settled."),
-		storeRequests:   s.shown("store_activity_rows", "Requests in the activity."),
-		droppedRequests: s.shownTotal("store_activity_dropped_total", "Requests that are missing in the activity, because too many of them waited for the store, or because the store could not write them."),
-		intentSeconds:   s.histogram("store_intent_seconds", "Time to record a change durably before it is made. The client waits for it.", prometheus.ExponentialBuckets(0.0005, 2, 15)), //nolint:mnd // up to eight seconds
-		unjournalled:    s.counter("store_unjournalled_changes_total", "Changes that were made while the store did not answer, by reason: ends_access or continue (`store.onFailure`), and by outcome: late for changes that the journal gets when the store answers again, lost for changes that it never gets.", "reason", "outcome"),
+		requests:       s.counter("requests_total", "SCIM requests by route, method and status.", "route", "method", "status"),
+		requestSeconds: s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last byte of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
+		inFlight:       s.gauge("requests_in_flight", "SCIM requests that run now."),
+		tenantRequests: s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Requests without a valid credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
+		lastRequest:    s.shown("tenant_last_request_timestamp_seconds", "Time of the last answer to a client of a tenant, in seconds since 1970; 0 when there was no request since the start.", "tenant"),
+		calls:          s.counter("keycloak_calls_total", "Calls to Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
+		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call to Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
+		outage:         s.gauge("keycloak_outage", "1 while the bridge makes no calls to a realm, because Keycloak did not answer 20 of the last 25 calls; see `keycloak.breakerDelay`.", "realm"),
+		steps:          s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
+		ignored:        s.counter("ignored_values_total", "Values that were left out because of a policy or the mapping, by attribute: passwords, unknown members, attributes without a rule, other changes in a PUT that deactivates an administrator by permission.", "attribute"),
+		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant stopped.", "tenant"),
+		refused:        s.counter("credentials_refused_total", "Requests without a valid credential, by reason: missing, malformed, invalid, expired, from-browser, too many failures.", "reason"),
+		throttled:      s.counter("throttled_total", "Requests of clients that exceeded a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),
+		tokenExpiry:    s.shown("token_expiry_timestamp_seconds", "Time when a static token expires, in seconds since 1970. Tokens without an end have no value.", "tenant", "client", "key_id"),
+		fit:            s.shown("tenant_fit", "1 when the realm offers what the tenant needs, else 0. All organizations with their own credentials share one value.", "tenant"),
+		mapping:        s.shown("mapping_applied", "1 when the present mapping file of the tenant is applied, 0 while an older version is still in force.", "tenant"),
+		reloads:        s.counter("mapping_reloads_total", "Changes of a mapping file, by tenant and outcome: applied or refused.", "tenant", "outcome"),
+		config:         s.gauge("config_applied", "1 when the present configuration files are applied, 0 while older versions are still in force or when some changes need a restart."),
+		configReloads:  s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
+		indexResources: s.shown("index_resources", "Resources in an index.", "tenant", "type"),
+		indexBytes:     s.shown("index_bytes", "Approximate memory of an index.", "tenant", "type"),
+		indexAge:       s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by other programs and people are not in the index, unless the change feed reported them.", "tenant", "type"),
+		scanSeconds:    s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
+		withoutKey:     s.shown("external_ids_without_key", "Users whose externalId has no look-up key, because another SCIM server or a person in Keycloak wrote it. Look-ups of these users take longer, until a write or `scim-bridge adopt` adds the key. Only known while the tenant has an index of its users.", "tenant"),
+		sharedIDs:      s.shown("external_ids_shared", "Users who share their externalId with another user of the tenant. Only known while the tenant has an index of its users.", "tenant"),
+		feedAge:        s.shown("feed_age_seconds", "Time since the admin events of a realm were last read. Only realms whose change feed was read have a value.", "realm"),
+		spans:          s.counter("trace_spans_total", "Spans of traces, by outcome: sent or lost.", "outcome"),
+		storeAway:      s.shown("store_away", "1 while the store does not answer, else 0. The metrics of the store only have values when the bridge has a store."),
+		storeEntries:   s.shown("store_entries", "Changes in the journal."),
+		storeBytes:     s.shown("store_bytes", "Size of the store."),
+		openChanges:    s.shown("store_open_changes", "Changes that are in the store and not settled: those that run now, and those that a crash or an outage of the store interrupted."),
+		oldestOpen:     s.shown("store_oldest_open_change_seconds", "Age of the oldest change that is not settled; 0 when all are settled."),
+		storeRequests:  s.shown("store_activity_rows", "Requests in the activity."),
+		storeDropped:   s.shownTotal("store_activity_dropped_total", "Requests that are missing in the activity, because too many of them waited for the store, or because the store could not write them."),
+		intentSeconds:  s.histogram("store_intent_seconds", "Time to record a change durably before it is made. The client waits for it.", prometheus.ExponentialBuckets(0.0005, 2, 15)), //nolint:mnd // up to eight seconds
+		unjournalled:   s.counter("store_unjournalled_changes_total", "Changes that were made while the store did not answer. The reason is ends_access, or continue (`store.onFailure`). The outcome is late if the journal gets the change when the store answers again, and lost if it never gets the change.", "reason", "outcome"),
 	}
 	s.gauge("build_info", "Always 1; the version of the bridge is a label.", "version").WithLabelValues(version).Set(1)
 	m.set = s

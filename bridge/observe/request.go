@@ -19,7 +19,7 @@ type Request struct {
 
 	mu               sync.Mutex // operations of a bulk request run at the same time
 	change, resource string
-	traced  func(context.Context) context.Context // nil without a Tracer
+	traced           func(context.Context) context.Context // nil without a Tracer
 }
 
 // Traced begins the span of the request; call it when the client is known. Calls with the returned context belong to

@@ -64,7 +64,7 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry, c.m.storeAway, c.m.storeEntries, c.m.storeBytes, c.m.openChanges, c.m.oldestOpen, c.m.storeRequests, c.m.droppedRequests} {
+	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry, c.m.storeAway, c.m.storeEntries, c.m.storeBytes, c.m.openChanges, c.m.oldestOpen, c.m.storeRequests, c.m.storeDropped} {
 		to <- desc
 	}
 }
@@ -100,7 +100,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		gauge(c.m.openChanges, float64(s.Open))
 		gauge(c.m.oldestOpen, s.Oldest.Seconds())
 		gauge(c.m.storeRequests, float64(s.Requests))
-		to <- prometheus.MustNewConstMetric(c.m.droppedRequests, prometheus.CounterValue, float64(s.Dropped))
+		to <- prometheus.MustNewConstMetric(c.m.storeDropped, prometheus.CounterValue, float64(s.Dropped))
 	}
 }
 

@@ -14,8 +14,8 @@ type Ledger interface {
 	// error of change is returned, and nothing is stored then. change is not called when the removals cannot be read.
 	//
 	// The result waits for the next commit, so that a removal needs no commit of its own: once an Intend that is called
-	// afterwards returns nil, a crash cannot lose the result. A result that lets more users go (a later Lifted) is
-	// committed when ChangeRemovals returns nil; after an error it does not hold.
+	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted lets more users go: it is
+	// committed when ChangeRemovals returns nil, and after an error it does not hold.
 	ChangeRemovals(ctx context.Context, path string, change func(*Removals) error) error
 }
 

@@ -66,6 +66,20 @@ func NewStoredBridge(t *testing.T, server keycloaktest.Server, s store.Store, ed
 	return newBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit, appOptions{app.Options{Store: s}, s == nil})
 }
 
+// Restarted is the bridge after a restart with another store. The former App still serves; the test no longer uses it.
+func (b Bridge) Restarted(t *testing.T, s store.Store) Bridge {
+	t.Helper()
+	listener := NewListener()
+	b.Config.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
+	core, lines := logtest.New(zap.InfoLevel)
+	b.App, b.Lines = newTestAppOf(t, b.Config, appOptions{Options: app.Options{Store: s}}, core), lines
+	b.App.Watcher.Check(t.Context())
+	token := b.Token
+	b.Client = ServeHandler(t, listener, b.App.Handler, b)
+	b.Token = token
+	return b
+}
+
 // NewBridgeOf is NewBridgeIn for the result of an earlier setup.
 func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) Bridge {
 	t.Helper()

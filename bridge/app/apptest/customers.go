@@ -22,6 +22,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -258,6 +259,12 @@ const GoneOwner = "5a8c2c3e-0000-4000-8000-000000000000"
 // and globex.
 func NewEvery(t *testing.T, server keycloaktest.Server) Customers {
 	t.Helper()
+	return NewStoredEvery(t, server, nil)
+}
+
+// NewStoredEvery is NewEvery for a bridge with a store; nil for no store.
+func NewStoredEvery(t *testing.T, server keycloaktest.Server, s store.Store) Customers {
+	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
 	AdminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
 	out := Customers{Server: server, Of: map[string]Bridge{}, IDs: map[string]keycloak.OrganizationID{}}
@@ -271,7 +278,7 @@ func NewEvery(t *testing.T, server keycloaktest.Server) Customers {
 	}
 	listener, file := NewListener(), c
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
-	a := newTestAppOf(t, c, appOptions{Options: app.Options{File: &file}})
+	a := newTestAppOf(t, c, appOptions{Options: app.Options{File: &file, Store: s}})
 	out.Realm = Bridge{Server: server, Admin: admin, Realm: realm, Config: c, File: made.Config, App: a, Client: &client.Client{Base: string(c.Server.PublicURL) + "/realms/x", HTTP: http.DefaultClient}}
 	ServeHandler(t, listener, a.Handler, out.Realm)
 	return out

@@ -193,7 +193,7 @@ func TestRowsWaitWhileNothingCanBeWritten(t *testing.T) {
 	s.w.queue.leisure = time.Hour
 	only := func(query string) {
 		t.Helper()
-		if err := s.w.writeAlone(t.Context(), func(ctx context.Context, w *writer) error { return w.exec(ctx, query) }); err != nil {
+		if err := s.w.writeOutside(t.Context(), func(ctx context.Context, w *writer) error { return w.exec(ctx, query) }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -84,7 +84,7 @@ func (s *Store) pruneStep(ctx context.Context, r store.Retention) (int64, error)
 
 // shrink gives free pages back to the file system.
 func (s *Store) shrink(ctx context.Context) error {
-	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error {
+	return s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error {
 		rows, err := w.conn.QueryContext(ctx, "PRAGMA incremental_vacuum(64)")
 		if err != nil {
 			return err
@@ -222,7 +222,7 @@ func (s *Store) Rekey(ctx context.Context) error {
 	k := *s.keys.Load()
 	k.sealers = map[int64]*seal.Sealer{k.newest: k.sealer()}
 	s.keys.Store(&k)
-	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+	return s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
 }
 
 // newGeneration begins to seal with the newest key of the key file, with a new secret of the chain.
@@ -254,7 +254,8 @@ func (s *Store) newGeneration(ctx context.Context) error {
 			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
 				return err
 			}
-			next.chains = append(slices.Clone(k.chains), l)
+			unused := func(before link) bool { return before.first == l.first } // no entry since the last new key
+			next.chains = append(slices.DeleteFunc(slices.Clone(k.chains), unused), l)
 			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
 		},
 		committed: func() { s.keys.Store(&next) },

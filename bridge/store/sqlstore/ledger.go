@@ -111,7 +111,7 @@ func (s *Store) ChangeRemovals(ctx context.Context, path string, change func(*st
 		return nil
 	}
 	var err error
-	if a.now.Lifted.After(a.kept.Lifted) {
+	if !a.now.Lifted.Equal(a.kept.Lifted) {
 		err = s.w.write(ctx, d.write)
 	} else {
 		err = s.away(s.w.note(d.write))

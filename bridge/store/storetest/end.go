@@ -43,7 +43,7 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 			}
 			return errors.Join(errs...)
 		},
-		"Tokens":   func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
+		"Tokens": func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
 		"AddToken": func(ctx context.Context) error {
 			return s.AddToken(ctx, store.Token{Of: store.Owner{Realm: "r", Key: "k"}})
 		},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // requests are the rows and the counts of requests.
@@ -25,6 +26,13 @@ type request struct {
 
 	named []store.Identifier
 	size  int64 // of its tenant's share
+}
+
+// shown is what a reader gets of a row.
+func (r request) shown() store.Activity {
+	out := r.Activity
+	out.Document = scim.Document(out.Document).Clone()
+	return out
 }
 
 // counted is a count without its number.
@@ -162,7 +170,7 @@ func (m *Memory) Activity(ctx context.Context, id string) (store.Activity, error
 	defer m.mutex.Unlock()
 	for _, one := range m.requests.rows {
 		if one.ID == id {
-			return one.Activity, nil
+			return one.shown(), nil
 		}
 	}
 	return store.Activity{}, store.ErrNoActivity
@@ -201,7 +209,7 @@ func (m *Memory) selectedRequests(ctx context.Context, q store.ActivityQuery) ([
 	var out []store.Activity
 	for _, one := range rows {
 		if selectsRequest(q, one.Activity) && about(one) {
-			out = append(out, one.Activity)
+			out = append(out, one.shown())
 		}
 		if q.Limit > 0 && len(out) == q.Limit {
 			break
