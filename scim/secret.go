@@ -4,8 +4,8 @@ import "strings"
 
 // WithoutPasswords is a copy of a message without passwords, to be kept. The message is as its client sent it and need
 // not be valid: a resource, a PATCH or a bulk request. found reports whether a password was left out. In doubt, a value
-// is left out: every member whose name has the word "password" in any case, and every value of an object in which a text
-// says that it is a password, such as the path of a PATCH operation.
+// is left out. So is every member whose name has the word "password" in any case, and every value of an object that has
+// the name of the password as a text. The path of a PATCH operation is such a text.
 func WithoutPasswords(message map[string]any) (kept map[string]any, found bool) {
 	s := new(strainer)
 	return s.object(message), s.found
@@ -15,7 +15,7 @@ func WithoutPasswords(message map[string]any) (kept map[string]any, found bool) 
 type strainer struct{ found bool }
 
 func (s *strainer) object(object map[string]any) map[string]any {
-	secret := false // the object says of its other members that they are a password
+	secret := false // the other members of the object are a password
 	for name, value := range object {
 		if text, is := value.(string); is && (secretName(text) || isPath(name) && saysPassword(text)) {
 			secret = true

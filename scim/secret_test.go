@@ -63,7 +63,7 @@ func TestAMessageWithoutAPasswordIsKeptAsItIs(t *testing.T) {
 	}
 }
 
-// FuzzWhatIsKeptHasNoPasswordLeft: a second look finds none, whatever a client sent.
+// FuzzWhatIsKeptHasNoPasswordLeft: a second run finds no password, whatever a client sent.
 func FuzzWhatIsKeptHasNoPasswordLeft(f *testing.F) {
 	f.Add(`{"a":{"Password":"` + canary + `"}}`)
 	f.Add(`{"Operations":[{"op":"add","path":"passWORD","value":["` + canary + `"]}]}`)

@@ -51,11 +51,11 @@ type Request struct {
 
 // Sent is what a client has sent.
 type Sent struct {
-	Document map[string]any // without passwords; nil when there is none
+	Document map[string]any // without passwords; nil when the client sent none that is kept
 	Password bool           // the client sent a password
 	TooLarge bool           // the body is larger than Options.MaxKept
 	Invalid  bool           // the body is not valid JSON
-	Detail   string         // what the client was told
+	Detail   string         // of the error that the client got
 }
 
 // Operation is an operation of a bulk request that was refused or failed.

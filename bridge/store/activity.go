@@ -59,7 +59,7 @@ type Activity struct {
 	Size     int64     // of the body, in bytes; 0 for an operation of a bulk request
 
 	// Document is what the client sent, with its own names and without passwords; only for a write that was refused or
-	// failed. Detail is what the client was told; "" without a document.
+	// failed. Detail is the detail of the error that the client got; "" without a document.
 	Document map[string]any
 	Detail   string
 	// Lacks is why a write that failed has no document; "" when there is one, or when the client sent none.
@@ -110,7 +110,7 @@ const RowSize = 400
 type ActivityQuery struct {
 	Tenant   string // the path of the tenant; "" for all
 	Resource string // the id of the resource; "" for all
-	// Person selects the rows whose document names the person, and the rows of every user whom the journal or such a
+	// Person selects the rows whose document names the person, and the rows of every user that the journal or such a
 	// row names. Nil for all.
 	Person *Person
 	Code   string // of the error; "" for all
@@ -147,7 +147,7 @@ type CountQuery struct {
 	Since, Until time.Time
 }
 
-// Bounded is a row within the bounds of a document, as a store keeps it, and the identifiers of the people whom its
+// Bounded is a row within the bounds of a document, as a store keeps it, and the identifiers of the people that its
 // document names. text is the document with the detail as JSON, for DocumentOf; nil without a document.
 func (a Activity) Bounded() (out Activity, text []byte, named []Identifier) {
 	if a.Document == nil {

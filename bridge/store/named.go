@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// NamedIn are the identifiers of the people whom a document names, as a client sent it: a resource, a PATCH or a bulk
+// NamedIn are the identifiers of the people that a document names, as a client sent it: a resource, a PATCH or a bulk
 // request, also one that is not valid. The names of its members can have any case, and paths can take their place. The
 // result has at most MaxNamed+1 identifiers.
 func NamedIn(document map[string]any) []Identifier {

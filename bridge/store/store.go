@@ -143,8 +143,8 @@ type BrokenError struct {
 
 // Keeper does the work of the store's operator.
 type Keeper interface {
-	// Forget erases a person: everything that is sealed or searchable in each entry about the person, the documents of
-	// Applied, and the document of each request that names the person or is about the person's user. It returns the
+	// Forget erases a person: everything that is sealed or searchable in each entry about the person, and the documents
+	// of Applied. It also erases the document of each request that names the person or is about the person's user. It returns the
 	// number of entries and requests that it erased. The journal still verifies. An entry with the operation
 	// change.Erased, or several for many entries, says so: with the id of the user, and with the tenant of the last entry
 	// that was erased. There is no such entry when no entry was erased. The id of the user finds the entries afterwards,

@@ -104,7 +104,7 @@ type acted struct {
 	change usageChange
 }
 
-// acted is the next such part; nil when there is none.
+// acted is the next such part; nil when nothing waits.
 func (w *writer) acted(all bool) *acted {
 	rows, counts := w.queue.take(time.Now(), all)
 	if len(rows)+len(counts) == 0 {

@@ -135,7 +135,7 @@ func (s *Store) whereActivity(ctx context.Context, q store.ActivityQuery) (condi
 	return c, nil
 }
 
-// whereNamed adds the condition for a person: the document names the person, or the request is about a user whom the
+// whereNamed adds the condition for a person: the document names the person, or the request is about a user that the
 // journal or a document names by one of the person's identifiers.
 func (s *Store) whereNamed(ctx context.Context, c *conditions, p store.Person) error {
 	hashes := s.hashes(p.Identifiers())

@@ -165,7 +165,7 @@ func TestTheFilesShowNothingOfADocument(t *testing.T) {
 	}
 }
 
-// TestATableThatCannotBeWrittenCostsOnlyItsRows: the journal goes on, and what is missing is counted.
+// TestATableThatCannotBeWrittenCostsOnlyItsRows: the journal keeps its entries, and what is missing is counted.
 func TestATableThatCannotBeWrittenCostsOnlyItsRows(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))

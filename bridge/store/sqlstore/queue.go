@@ -23,7 +23,7 @@ type queue struct {
 	noted   time.Time // when the counts were last written
 	paused  time.Time // until then nothing is written, after a failure
 	pushed  int64     // the number of rows that ever waited
-	popped  int64     // the number of rows that wait no more
+	popped  int64     // the number of rows that no longer wait
 	dropped int64
 	closed  bool
 }
@@ -91,7 +91,7 @@ func newQueue() *queue {
 	return &queue{wake: make(chan struct{}, 1), leisure: leisurely, of: map[string]held{}, counts: map[tally]int64{}, noted: time.Now()}
 }
 
-// push adds a row, or drops it. A tenant may use as much of the queue as is free: one tenant alone gets half of it, and
+// push adds a row, or drops it. A tenant may use as much of the queue as is free: when only one tenant has rows, it gets half of the queue, and
 // there is always room for another one.
 func (q *queue) push(a *act) {
 	q.mu.Lock()
@@ -221,7 +221,7 @@ func (q *queue) waits() (n int, pushed int64) {
 	return len(q.rows) + len(q.counts), q.pushed
 }
 
-// done reports whether the first rows wait no more.
+// done reports whether the first rows no longer wait.
 func (q *queue) done(first int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -47,7 +47,7 @@ type job struct {
 	done    chan error
 }
 
-// flusher waits until every settlement is written, and until the first rows of the queue wait no more.
+// flusher waits until every settlement is written, and until the first rows of the queue no longer wait.
 type flusher struct {
 	done  chan error
 	first int64
@@ -200,7 +200,7 @@ func (w *writer) loop() {
 		case <-timer.C: // after a commit that failed
 			w.batch(nil)
 		case <-w.queue.wake: // the rows of requests wait for a commit of something else
-		case <-late.C: // there was none
+		case <-late.C: // there was no such commit
 			w.batch(nil)
 		case <-w.quit:
 			w.end()

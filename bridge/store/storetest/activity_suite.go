@@ -322,7 +322,7 @@ func erasures() []behaviour {
 			w.forgets(store.Person{ID: anna}, 0)
 			w.verified()
 		}},
-		{"a person whom only a refused request names is forgotten", func(w *world) {
+		{"a person that only a refused request names is forgotten", func(w *world) {
 			w.act(w.refused(map[string]any{"userName": "anna", "emails": []any{map[string]any{"value": "anna@example.org"}}}))
 			w.forgets(store.Person{Address: "bert@example.org"}, 0)
 			w.forgets(store.Person{Address: "Anna@example.org"}, 1)

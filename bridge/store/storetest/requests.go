@@ -234,7 +234,7 @@ func selectsRequest(q store.ActivityQuery, a store.Activity) bool {
 }
 
 // requestsAbout returns whether a row is about a person: its document names the person, or it is a request about a user
-// whom the journal or a document names by one of the person's identifiers.
+// that the journal or a document names by one of the person's identifiers.
 func (m *Memory) requestsAbout(p *store.Person) func(request) bool {
 	if p == nil {
 		return func(request) bool { return true }
