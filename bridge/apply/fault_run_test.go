@@ -60,7 +60,8 @@ func TestKills(t *testing.T) {
 	victim := apptest.NewServed(t, proxy.Server(), apptest.Replaced(t, "      - tokensFile:", "      - removalBrake: { max: 100% }\n        tokensFile:"))
 	o := newFaultRun(t, victim.Bridge, proxy, "k")
 	o.journal = newFaultJournal(apptest.Control(t, victim.File))
-	o.mortal, o.arm = true, func() func() bool {
+	o.mortal, o.journal.mortal = true, true
+	o.arm = func() func() bool {
 		struck := o.atCall(func() {
 			_ = victim.Cmd.Process.Kill() // a process that stays alive would not free its port
 			victim.Rest()
