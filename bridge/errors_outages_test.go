@@ -1,12 +1,14 @@
 package bridge_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -53,6 +55,13 @@ func outageErrors() map[string][]provocation {
 		"keycloak-busy":        {answers("POST /users", http.StatusTooManyRequests)},
 		"keycloak-denies":      {answers("POST /users", http.StatusForbidden)},
 		"keycloak-failed":      {answers("POST /users", http.StatusInternalServerError)},
+		"store-away": {func(t *testing.T, _ sharedBridges) answer {
+			t.Helper()
+			memory := storetest.NewMemory(nil)
+			b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil)
+			memory.Fail(errors.New("the disk is full"))
+			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+		}},
 		"realm-unfit": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			server := keycloaktest.NewFake(t).Server()

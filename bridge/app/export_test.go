@@ -20,6 +20,9 @@ func (a *App) InForce() config.Config { return a.inForce() }
 // Journal is the recorder of a bridge with a store.
 func (a *App) Journal() bridge.Recorder { return a.keeper.journal }
 
+// Store is the store of the bridge.
+func (a *App) Store() store.Store { return a.keeper.store }
+
 // ReadWith replaces what the work on the store reads in Keycloak.
 func (a *App) ReadWith(r KeycloakReader) { a.keeper.read = r }
 

@@ -41,7 +41,7 @@ func TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart(t *testing.T) {
 		"keycloak.clientCertFile":                clientCertificate("client.crt"),
 		"keycloak.clientKeyFile":                 clientCertificate("client.key"),
 		"outbound.caFile":                        outboundAuthorities,
-		"store.keyFile":                          storeKey,
+		"store.keyFile":                          storeKeys,
 		"realms.<>.credentials.clientSecretFile": clientSecret,
 		"realms.<>.credentials.privateKeyFile":   privateKey,
 		"realms.<>.credentialKeyFile":            credentialKey,
@@ -118,6 +118,32 @@ func clientSecret(t *testing.T) (apptest.Bridge, string) {
 	return b, app.SecretName
 }
 
+// storeKeys adds a key, with which everything is sealed anew, and removes the old key, which nothing needs then. A file
+// without a key that the store needs is not applied.
+func storeKeys(t *testing.T) (apptest.Bridge, string) {
+	t.Helper()
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), nil, nil)
+	b.Create(t, "/Users", `{"userName":"jane"}`)
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return "no-key-of-a-store\n" })
+	if said := b.Statusz(t); !strings.Contains(said, "line 1") {
+		t.Errorf("with a file that has no key /statusz says %q", said)
+	}
+	newest := config.NewStoreKey() + "\n"
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return newest })
+	if said := b.Statusz(t); !strings.Contains(said, "store.keyFile") {
+		t.Errorf("without the key of the store /statusz says %q", said)
+	}
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return b.Config.Store.Keys.Reveal() + newest })
+	if err := b.App.Store().Rekey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.ApplyFile(t, app.StoreKeyName, func(string) string { return newest })
+	if n := len(entriesOf(t, b.App.Store())); n != 1 {
+		t.Errorf("with the new key %d changes can be read", n)
+	}
+	return b, app.StoreKeyName
+}
+
 func tokensFile(t *testing.T) (apptest.Bridge, string) {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -142,22 +168,6 @@ func credentialKey(t *testing.T) (apptest.Bridge, string) {
 	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
 	return c.Realm, app.CredentialKeyName
-}
-
-// storeKey adds a newer key. A file that is no file of keys changes nothing.
-func storeKey(t *testing.T) (apptest.Bridge, string) {
-	t.Helper()
-	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	before := b.App.InForce().Store.Keys.Reveal()
-	b.ApplyFile(t, app.StoreKeyName, func(string) string { return "no-key-of-a-store\n" })
-	if said := b.Statusz(t); !strings.Contains(said, "has no key in line 1") || b.App.InForce().Store.Keys.Reveal() != before {
-		t.Errorf("with a file that has no key /statusz says %q", said)
-	}
-	b.ApplyFile(t, app.StoreKeyName, func(string) string { return before + config.NewStoreKey() + "\n" })
-	if keys := b.App.InForce().Store.Keys.Reveal(); !strings.HasPrefix(keys, before) || len(keys) != 2*len(before) {
-		t.Errorf("with a newer key %d bytes of keys are in force, want %d", len(keys), 2*len(before))
-	}
-	return b, app.StoreKeyName
 }
 
 // takenUp fails the test unless the bridge works with a file, fails with another content, and works again with the

@@ -72,7 +72,7 @@ func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Me
 }
 
 // Intend implements bridge.Recorder. A store that does not answer refuses the change, unless the change ends access or
-// the configuration lets every change go on.
+// the configuration lets the bridge make every change.
 func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, error) {
 	if c.ID == "" {
 		c.ID, c.Begun = change.NewID(), time.Now()

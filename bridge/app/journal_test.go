@@ -201,7 +201,7 @@ func (b *storedBridge) logged(begin string) (n int) {
 	return n
 }
 
-// writes are requests that change something and end nobody's access.
+// writes are requests that change something and do not end access.
 func (b *storedBridge) writes() []apptest.BadRequest {
 	return []apptest.BadRequest{
 		{Method: http.MethodPost, Path: "/Users", Body: `{"userName":"new"}`},
@@ -450,8 +450,8 @@ func TestAStoreThatFailsAfterItsCommitDoublesNothing(t *testing.T) {
 	}
 }
 
-// TestARequestThatEndedChangesNothing: when the client has gone or its time is over, the store is not to blame and no
-// change is made, also no change that ends access.
+// TestARequestThatEndedChangesNothing: after its end the bridge makes no change, also no change that ends access. The
+// store is not to blame.
 func TestARequestThatEndedChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := newStoredBridge(t)

@@ -253,7 +253,7 @@ func (l *ledger) of(path string) *ledgerAccount {
 	return l.account(path)
 }
 
-// account is of for who holds mu.
+// account is of for a caller that holds mu.
 func (l *ledger) account(path string) *ledgerAccount {
 	a := l.tenants[path]
 	if a == nil {

@@ -241,7 +241,7 @@ func TestACrashLoopLetsNoMoreUsersGoThanThePolicySays(t *testing.T) {
 	}
 }
 
-// TestTheBrakeWithoutItsStore: deletions go on and are counted on top of those before, the brake holds, and nobody can
+// TestTheBrakeWithoutItsStore: deletions continue and are counted on top of those before, the brake holds, and nobody can
 // lift it. When the store answers again, it has what was counted.
 func TestTheBrakeWithoutItsStore(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func TestWhatACrashLeftOpenIsSettled(t *testing.T) {
 	}
 }
 
-// TestAChangeThatCannotBeReadStaysOpen: an outage or an unfit tenant is told once a minute. Later changes of the same
+// TestAChangeThatCannotBeReadStaysOpen: the log has an outage or an unfit tenant once a minute. Later changes of the same
 // resource wait, because they must be settled in their order. Other resources do not wait.
 func TestAChangeThatCannotBeReadStaysOpen(t *testing.T) {
 	t.Parallel()

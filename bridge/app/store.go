@@ -30,7 +30,7 @@ const (
 	closing    = 10 * time.Second
 )
 
-// openStore opens the store of a configuration; nil when there is none.
+// openStore opens the store of a configuration; nil for a configuration without a store.
 func openStore(ctx context.Context, c config.Store) (store.Store, error) {
 	if !c.On() {
 		return nil, nil //nolint:nilnil // without the section there is no store

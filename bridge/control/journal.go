@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -84,10 +83,9 @@ func journal(mux *http.ServeMux, a *admin.Admin) {
 	}
 }
 
-// unlimited lets a request take any time. A server whose time to read has passed would also end the request's context.
+// unlimited lets an answer take any time.
 func unlimited(w http.ResponseWriter) error {
-	control := http.NewResponseController(w)
-	return errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{}))
+	return http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }
 
 // item is a line of a list.

@@ -22,7 +22,7 @@ type accepted struct {
 	Tokens int `json:"tokens"`
 }
 
-// tokens adds the requests about tokens. None of them has the text of a token.
+// tokens adds the requests about tokens. No request has the text of a token.
 func tokens(mux *http.ServeMux, a *admin.Admin) {
 	mux.HandleFunc("GET "+tokensPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, a.Credentials(), nil) })
 	mux.HandleFunc("POST "+tokensPath, func(w http.ResponseWriter, r *http.Request) {

@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 )
 
-// Forgotten is a person whom a store forgets.
+// Forgotten is a person that a store forgets.
 type Forgotten struct {
 	ID    string       // of the user, or "" for a person without a user
 	Names []Identifier // the other identifiers that the person's changes have

@@ -212,6 +212,7 @@ func median[T cmp.Ordered](list []T) (none T) {
 func (p *report) print(out io.Writer) {
 	p.table(out, "reads", p.rows)
 	p.table(out, "writes", p.written)
+	p.storeTable(out)
 	if mb, err := p.realm.memory(); err == nil {
 		fmt.Fprintf(out, "the bridge's process has %d MB\n", mb)
 	}
@@ -239,6 +240,24 @@ func (p *report) table(out io.Writer, name string, rows []row) {
 		})
 	}
 	t.Render()
+}
+
+// storeTable shows what the store costs: the same writes by a bridge with a store and by one without.
+func (p *report) storeTable(out io.Writer) {
+	if len(p.written) == 0 {
+		return
+	}
+	t := table.NewWriter()
+	t.SetOutputMirror(out)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"the store", "with", "without", "added", "x without, 8"})
+	for _, r := range p.written {
+		t.AppendRow(table.Row{r.name, text(r.warm[bridge]), text(r.warm[stateless]), text(r.warm[bridge] - r.warm[stateless]), ratio(r.rate[bridge], r.rate[stateless])})
+	}
+	t.Render()
+	if commit, err := p.realm.commit(); err == nil {
+		fmt.Fprintf(out, "a durable write to the disk of the store takes %s\n", text(commit))
+	}
 }
 
 func text(d time.Duration) string {

@@ -19,6 +19,8 @@ const (
 	// proxy is a reverse proxy before the Admin API that does nothing else. It shows the least cost of
 	// a second hop.
 	proxy
+	// stateless is a second bridge, without a store. It only writes.
+	stateless
 	sides
 )
 

@@ -44,10 +44,11 @@ type realm struct {
 	keycloak string // URL of the server
 	http     *http.Client
 
-	bridge *exec.Cmd
-	dir    string
+	bridges []*exec.Cmd // with a store, and without
+	dir     string
 
 	bridgeURL, bridgeToken string
+	statelessURL           string // of the bridge without a store
 	proxy                  *http.Server
 	proxyURL               string
 	ids                    []string // of some users
@@ -198,19 +199,75 @@ func (r *realm) serve(ctx context.Context, program string) error {
 	if err := unlimited(made.Config); err != nil {
 		return err
 	}
-	r.bridge = exec.CommandContext(ctx, program, "serve", "--config", made.Config)
-	r.bridge.Cancel = func() error { return r.bridge.Process.Signal(syscall.SIGTERM) }
-	r.bridge.Stderr = os.Stderr
-	if err := r.bridge.Start(); err != nil {
+	file, err = r.withoutStore(made.Config, listen)
+	if err != nil {
 		return err
 	}
+	if err := r.start(ctx, program, made.Config, r.bridgeURL); err != nil {
+		return err
+	}
+	return r.start(ctx, program, file, r.statelessURL)
+}
+
+// withoutStore writes the configuration of a second bridge, without a store.
+func (r *realm) withoutStore(file, listen string) (string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	section := regexp.MustCompile(`(?m)^store:.*\n(  .*\n)*`)
+	if !section.Match(data) {
+		return "", fmt.Errorf("%s has no store", file)
+	}
+	text := strings.ReplaceAll(string(section.ReplaceAll(data, nil)), listen, other.Addr().String())
+	text = strings.ReplaceAll(text, "control.sock", "stateless.sock")
+	r.statelessURL = strings.ReplaceAll(r.bridgeURL, listen, other.Addr().String())
+	out := filepath.Join(r.dir, "stateless.yaml")
+	return out, errors.Join(other.Close(), os.WriteFile(out, []byte(text), 0o600))
+}
+
+// start starts a bridge, and waits until it answers.
+func (r *realm) start(ctx context.Context, program, file, root string) error {
+	cmd := exec.CommandContext(ctx, program, "serve", "--config", file)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	r.bridges = append(r.bridges, cmd)
 	for range 200 {
-		if _, err := r.ask(ctx, http.MethodGet, r.bridgeURL+"/Users?count=0", r.bridgeToken, nil); err == nil {
+		if _, err := r.ask(ctx, http.MethodGet, root+"/Users?count=0", r.bridgeToken, nil); err == nil {
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // until the process listens
 	}
 	return errors.New("the bridge does not answer")
+}
+
+// commit is the median time of a durable write to the disk of the store.
+func (r *realm) commit() (time.Duration, error) {
+	file, err := os.Create(filepath.Join(r.dir, "commit"))
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close() //nolint:errcheck // nobody needs the file
+	const times, page = 200, 8192
+	took := make([]time.Duration, times)
+	for i := range took {
+		began := time.Now()
+		if _, err := file.Write(make([]byte, page)); err != nil {
+			return 0, err
+		}
+		if err := file.Sync(); err != nil {
+			return 0, err
+		}
+		took[i] = time.Since(began)
+	}
+	return median(took), nil
 }
 
 // forward starts the proxy.
@@ -247,9 +304,9 @@ func unlimited(file string) error {
 }
 
 func (r *realm) remove(ctx context.Context) error {
-	if r.bridge != nil && r.bridge.Process != nil {
-		_ = r.bridge.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = r.bridge.Wait()
+	for _, cmd := range r.bridges {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = cmd.Wait()
 	}
 	return errors.Join(r.proxy.Close(), r.admin(ctx, http.MethodDelete, "", nil, nil), os.RemoveAll(r.dir))
 }
@@ -458,7 +515,7 @@ func (r *realm) native(ctx context.Context) (string, error) {
 
 // memory returns the memory of the bridge's process in MB.
 func (r *realm) memory() (int, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/status", r.bridge.Process.Pid))
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", r.bridges[0].Process.Pid))
 	if err != nil {
 		return 0, err
 	}

@@ -140,7 +140,11 @@ func empty(ctx context.Context, r *realm, n int) ([]target, error) {
 // send sends a request to a side, for a path below its root.
 func (r *realm) send(ctx context.Context, s side, method, path string, body any) ([]byte, error) {
 	root, bearer := r.bridgeURL, r.bridgeToken
-	if s != bridge {
+	switch s {
+	case bridge:
+	case stateless:
+		root = r.statelessURL
+	default:
 		var err error
 		if bearer, err = r.native(ctx); err != nil {
 			return nil, err
@@ -356,6 +360,7 @@ func (p *report) measureWrites(ctx context.Context) error {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, "write:", w.name)
+		w.of[stateless] = w.of[bridge]
 		var took [sides][]time.Duration
 		var rates [sides][]float64
 		for round := range p.rounds + 1 {

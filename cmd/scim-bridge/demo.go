@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -46,7 +47,8 @@ func newDemo() *cobra.Command {
 		Long: `Create a new realm, set it up and start a bridge. A simulated Entra and a simulated Okta
 then provision 200 users and 20 groups, and change, disable and delete some of them. The
 command reads the realm back from Keycloak's own Admin API, prints what was sent beside what
-arrived, and keeps everything running until Ctrl-C.
+arrived, then what the bridge remembers about a deleted user, and keeps everything running until
+Ctrl-C.
 
 The command takes Keycloak and its administrator from KEYCLOAK_URL, KEYCLOAK_ADMIN and
 KEYCLOAK_ADMIN_PASSWORD. "make demo" starts a Keycloak.`,
@@ -187,7 +189,25 @@ func (d *demo) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return report(d.out, held.Compare(map[string]simulate.Directory{"Entra": directories[0], "Okta": directories[1]}))
+	if err := report(d.out, held.Compare(map[string]simulate.Directory{"Entra": directories[0], "Okta": directories[1]})); err != nil {
+		return err
+	}
+	return d.remember(ctx, directories[0])
+}
+
+// remember prints what the bridge remembers about a user who is deleted, as scim-bridge history prints it.
+func (d *demo) remember(ctx context.Context, directory simulate.Directory) error {
+	i := slices.IndexFunc(directory.Users, func(u *simulate.User) bool { return u.Deleted })
+	if i < 0 {
+		return nil
+	}
+	user := directory.Users[i].UserName
+	fmt.Fprintf(d.out, "\nThe bridge remembers what it did, also for a user who is deleted:\n\n  scim-bridge history --config %s %s\n\n", d.made.Config, user)
+	history := newHistory()
+	history.SilenceErrors, history.SilenceUsage = true, true
+	history.SetOut(d.out)
+	history.SetArgs([]string{"--config", d.made.Config, user})
+	return history.ExecuteContext(ctx)
 }
 
 // invite prints where the operator can look around.

@@ -75,8 +75,8 @@ func (d *demoRun) finish(t *testing.T) {
 	}
 	err := d.cmd.Wait()
 	text := d.output.String()
-	if err != nil || !strings.Contains(text, "duplicates") || strings.Contains(text, "NO ") {
-		t.Errorf("demo: %v, want a table in which every figure matches:\n%s", err, text)
+	if err != nil || !strings.Contains(text, "duplicates") || strings.Contains(text, "NO ") || !strings.Contains(text, "client idp  created User ") || !strings.Contains(text, "client idp  deleted User ") {
+		t.Errorf("demo: %v, want a table in which every figure matches, and the history of a deleted user:\n%s", err, text)
 	}
 }
 

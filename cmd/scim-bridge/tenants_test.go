@@ -41,7 +41,7 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 	if _, told, code := command(t, "", "tenants", "show", "--config", s.File, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"`) {
 		t.Errorf("tenants show of another = %d, %s", code, told)
 	}
-	if _, told, code := command(t, "", "serve", "--config", s.File); code != exitFailure || !strings.Contains(told, "address already in use") {
+	if _, told, code := command(t, "", "serve", "--config", s.File); code != exitFailure || !strings.Contains(told, "only one bridge may write to a store") {
 		t.Errorf("a second bridge = %d, %s", code, told)
 	}
 	for _, access := range []string{"paused", "read-only"} {

@@ -21,8 +21,8 @@ type newTokenFlags struct {
 
 	name, sha256, place string
 	months              int
-	scopes       []string
-	oauth        oauthFlags
+	scopes              []string
+	oauth               oauthFlags
 }
 
 func newTokensNew() *cobra.Command {

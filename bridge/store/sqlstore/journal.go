@@ -110,7 +110,7 @@ type settlement struct {
 	sealed  sealed
 }
 
-// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer, which is alone.
+// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer: there is only one writer.
 type sealed struct {
 	generation int64
 	content    []byte
@@ -260,7 +260,7 @@ func (s *Store) Flush(ctx context.Context) error {
 	return s.flushLocked(ctx)
 }
 
-// flushLocked is Flush for who holds upkeep.
+// flushLocked is Flush for a caller that holds upkeep.
 func (s *Store) flushLocked(ctx context.Context) error {
 	if err := s.w.flush(ctx); err != nil {
 		return s.away(err)
