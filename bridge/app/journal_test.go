@@ -68,8 +68,16 @@ func (b *brokenStore) Settle(ctx context.Context, c change.Change) error {
 
 // Close closes nothing, so that a test can look into the store.
 func (b *brokenStore) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.closed = true
 	return nil
+}
+
+func (b *brokenStore) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
 }
 
 // breaks replaces calls of the store.

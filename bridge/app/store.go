@@ -95,6 +95,7 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	j := newJournal(a.options.Store, a.config.Store.OnFailure == config.OnFailureContinue, a.log, a.metrics)
 	service := bridge.New(realms, a.serviceOptions(tenants, j))
 	a.keeper = newKeeper(j, service, a.retention)
+	a.keeper.awaits = a.awaits
 	a.keeper.also = a.keepCredentials
 	return service
 }
@@ -138,6 +139,7 @@ type keeper struct {
 	retention func() store.Retention
 	first     change.ID                 // the ids of this process are after it, and those of earlier processes before it
 	also      func(ctx context.Context) // gives the store what else waits in memory, in each round; may be nil
+	awaits    func(change.Change) bool  // whether the tenant of a change may still come
 
 	ending sync.Once
 	round  sync.Mutex // held by one round at a time; it guards the fields below
@@ -208,6 +210,15 @@ func (k *keeper) others(ctx context.Context) {
 	}
 }
 
+// awaits reports whether the tenant of a change is not there, and may still come. The Service
+// would say that the tenant is gone.
+func (a *App) awaits(c change.Change) bool {
+	return a.Watcher.Tenants.ByPath(c.Tenant) == nil && !a.Watcher.Complete(c.Realm)
+}
+
+// errAwaited says why a change is not settled yet.
+var errAwaited = errors.New("the organizations of the realm are not yet known")
+
 // keepCredentials gives the store what the brakes counted while it was away, and the last uses of credentials. It reads
 // the tokens again, so that a bridge without requests notices an outage too.
 func (a *App) keepCredentials(ctx context.Context) {
@@ -272,7 +283,7 @@ func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Chang
 		if k.own(c.ID) || waits[resource] {
 			continue
 		}
-		settled, err := k.read.Recover(ctx, c)
+		settled, err := k.recovered(ctx, c)
 		if err != nil {
 			waits[resource] = c.Resource.ID != "" // creations do not wait for each other
 			k.problem(now, c.Tenant, "the bridge cannot read in Keycloak how a change ended, and tries again", err)
@@ -297,6 +308,22 @@ func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Chang
 	return nil
 }
 
+// recovered reads in Keycloak how an open change ended.
+func (k *keeper) recovered(ctx context.Context, c change.Change) (change.Change, error) {
+	if k.awaits(c) {
+		return change.Change{}, errAwaited
+	}
+	return k.read.Recover(ctx, c)
+}
+
+// observed reads in Keycloak what it has of an overlap.
+func (k *keeper) observed(ctx context.Context, o store.Overlap) (change.Change, error) {
+	if k.awaits(o.Change) {
+		return change.Change{}, errAwaited
+	}
+	return k.read.Observe(ctx, o.Change.Tenant, o.Change.Resource.ID, o.Members)
+}
+
 // observe journals what Keycloak has of memberships that two changes changed at the same time.
 func (k *keeper) observe(ctx context.Context, now time.Time) error {
 	var overlaps []store.Overlap
@@ -308,7 +335,7 @@ func (k *keeper) observe(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, o := range overlaps {
-		seen, err := k.read.Observe(ctx, o.Change.Tenant, o.Change.Resource.ID, o.Members)
+		seen, err := k.observed(ctx, o)
 		if err != nil {
 			k.problem(now, o.Change.Tenant, "the bridge cannot read in Keycloak which of several changes of a membership was the last, and tries again", err)
 			if ctx.Err() != nil {

@@ -222,7 +222,7 @@ func clocked(b apptest.Bridge) *tokenClock {
 }
 
 // TestTokensWithoutTheirStore: what the store said last counts for a minute. Then clients with a token that only the
-// store can know are told to come again. Tokens of the configuration work all the time, and nobody can know a token
+// store can know get the answer to come again. Tokens of the configuration work all the time, and nobody can know a token
 // that was not copied whole.
 func TestTokensWithoutTheirStore(t *testing.T) {
 	t.Parallel()
