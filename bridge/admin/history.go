@@ -34,6 +34,8 @@ type Found struct {
 	// Applied are the documents of the user that clients sent last. They are kept as long as the user exists, also when
 	// the changes are older than the retention. It is empty when a text names several users.
 	Applied []Applied `json:"applied,omitempty"`
+	// Requests is the number of requests whose document is about the person.
+	Requests int `json:"requests,omitempty"`
 }
 
 // Applied is the document that a client sent last about a user, as its tenant then showed it.
@@ -118,8 +120,18 @@ func (a *Admin) find(ctx context.Context, text string) (out Found, q store.Query
 		out.Users = append(out.Users, user)
 	}
 	slices.SortFunc(out.Users, func(u, v Known) int { return strings.Compare(u.ID, v.ID) })
-	out.Applied, err = a.applied(ctx, q.Person.ID, out.Users, tenants)
-	return out, q, err
+	if out.Applied, err = a.applied(ctx, q.Person.ID, out.Users, tenants); err != nil {
+		return out, q, err
+	}
+	for one, err := range a.o.Store.Activities(ctx, store.ActivityQuery{Person: q.Person}) {
+		if err != nil {
+			return out, q, err
+		}
+		if one.Document != nil {
+			out.Requests++
+		}
+	}
+	return out, q, nil
 }
 
 // applied returns the last documents of the only user that was found. When none was found, the text may be the id of a
@@ -169,9 +181,10 @@ func (a *Admin) person(ctx context.Context, text string) (*store.Person, error) 
 	return new(store.AnyOf(text)), nil
 }
 
-// Forget erases a person from the journal: names, addresses, values and memberships in every entry about the person.
+// Forget erases a person from the store: names, addresses, values and memberships in every entry about the person, and
+// the documents of requests.
 // The changes stay, without what they say about the person, and the journal still verifies. text identifies the person
-// as for History, and must name only one user. Forget returns the number of entries that it erased.
+// as for History, and must name only one user. Forget returns the number of entries and requests that it erased.
 func (a *Admin) Forget(ctx context.Context, text string) (int, error) {
 	warning, err := a.fresh(ctx)
 	if err != nil {
@@ -191,6 +204,6 @@ func (a *Admin) Forget(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	a.did("erased a person from the journal", zap.Int("entries", n))
+	a.did("erased a person from the store", zap.Int("rows", n))
 	return n, nil
 }

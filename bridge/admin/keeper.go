@@ -57,6 +57,9 @@ type Stats struct {
 	Waiting int64  `json:"waiting"`           // changes that have ended and are not written yet
 	Head    string `json:"head"`              // the text of the last link
 	Warning string `json:"warning,omitempty"` // why changes wait; "" when none waits
+
+	Requests int64 `json:"requests"` // in the activity
+	Dropped  int64 `json:"dropped"`  // requests that could not be written, since the start
 }
 
 // StoreStats returns the size of the store.
@@ -70,7 +73,7 @@ func (a *Admin) StoreStats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	head, err := a.o.Store.Head(ctx)
-	return Stats{s.Entries, s.Bytes, s.Open, s.Oldest.Milliseconds(), s.Waiting, head.String(), warning}, err
+	return Stats{s.Entries, s.Bytes, s.Open, s.Oldest.Milliseconds(), s.Waiting, head.String(), warning, s.Activities, s.Dropped}, err
 }
 
 // Backup writes a copy of the store to a new file of the machine on which the bridge runs. The warning says that the

@@ -32,11 +32,12 @@ type failure struct {
 
 // The kinds of failures, each with the status of its answer.
 const (
-	noTenant = "no-tenant" // 404
-	noChange = "no-change" // 404
-	noStore  = "no-store"  // 409
-	input    = "input"     // 400
-	broken   = "broken"    // 409
+	noTenant  = "no-tenant"  // 404
+	noChange  = "no-change"  // 404
+	noRequest = "no-request" // 404
+	noStore   = "no-store"   // 409
+	input     = "input"      // 400
+	broken    = "broken"     // 409
 )
 
 func failureOf(err error) failure {
@@ -46,6 +47,8 @@ func failureOf(err error) failure {
 		out.Kind = noTenant
 	case is[admin.NoChangeError](err):
 		out.Kind = noChange
+	case is[admin.NoRequestError](err):
+		out.Kind = noRequest
 	case is[admin.InputError](err):
 		out.Kind = input
 	case errors.Is(err, admin.ErrNoStore):
@@ -64,7 +67,7 @@ func is[T error](err error) bool {
 // status is the status of the answer.
 func (f failure) status() int {
 	switch f.Kind {
-	case noTenant, noChange:
+	case noTenant, noChange, noRequest:
 		return http.StatusNotFound
 	case noStore, broken:
 		return http.StatusConflict
@@ -81,6 +84,8 @@ func (f failure) err() error {
 		return admin.NoTenantError{Text: f.Error}
 	case noChange:
 		return admin.NoChangeError{Text: f.Error}
+	case noRequest:
+		return admin.NoRequestError{Text: f.Error}
 	case noStore:
 		return admin.ErrNoStore
 	case input:

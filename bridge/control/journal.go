@@ -69,18 +69,24 @@ func journal(mux *http.ServeMux, a *admin.Admin) {
 		},
 		"POST " + rekeyPath: func(ctx context.Context, _ *parameters) (any, error) { return struct{}{}, a.Rekey(ctx) },
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			p, err := parametersOf(r)
-			if err == nil {
-				err = unlimited(w) // the duration depends on the size of the journal
-			}
-			var out any
-			if err == nil {
-				out, err = of(r.Context(), p)
-			}
-			answer(w, out, err)
-		})
+		serveJournal(mux, pattern, of)
 	}
+	activity(mux, a)
+}
+
+// serveJournal answers a request about the store, which can take any time.
+func serveJournal(mux *http.ServeMux, pattern string, of func(context.Context, *parameters) (any, error)) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		p, err := parametersOf(r)
+		if err == nil {
+			err = unlimited(w) // the duration depends on the size of the journal
+		}
+		var out any
+		if err == nil {
+			out, err = of(r.Context(), p)
+		}
+		answer(w, out, err)
+	})
 }
 
 // unlimited lets an answer take any time.

@@ -212,11 +212,16 @@ func knownText(u admin.Known) string {
 }
 
 // changes is a number of changes with its noun.
-func changes(n int) string {
+func changes(n int) string { return counted(n, "change") }
+
+// requests is a number of requests with its noun.
+func requests(n int) string { return counted(n, "request") }
+
+func counted(n int, noun string) string {
 	if n == 1 {
-		return "1 change"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d changes", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // oneUser returns what the journal has about a user, and the entries that still say something about the user. It is an

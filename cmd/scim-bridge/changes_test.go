@@ -282,6 +282,8 @@ func TestAPersonGetsTheOwnData(t *testing.T) {
 	jane := b.Create(t, "/Users", `{"userName":"jane@acme.example"}`)
 	joe := b.Create(t, "/Users", `{"userName":"joe@acme.example"}`)
 	b.Create(t, "/Groups", `{"displayName":"Sales","members":[{"value":"`+jane+`"},{"value":"`+joe+`"}]}`)
+	b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", `{"userName":"jane@acme.example","title":"Boss"}`)
+	b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Groups", `{"displayName":"","members":[{"value":"`+jane+`"},{"value":"`+joe+`"}]}`)
 	target := filepath.Join(t.TempDir(), "jane.jsonl")
 	if out := succeeds(t, "export", "--config", file, "--user", "jane@acme.example", "--file", target); out != "" {
 		t.Errorf("export prints %s", out)
@@ -289,17 +291,22 @@ func TestAPersonGetsTheOwnData(t *testing.T) {
 	data, err := os.ReadFile(target)
 	info, _ := os.Stat(target)
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	if err != nil || info.Mode().Perm() != 0o600 || len(lines) != 3 || strings.Contains(string(data), joe) || strings.Contains(string(data), "joe@") || strings.Contains(string(data), "differences") {
+	if err != nil || info.Mode().Perm() != 0o600 || len(lines) != 7 || strings.Contains(string(data), joe) || strings.Contains(string(data), "joe@") || strings.Contains(string(data), "differences") {
 		t.Fatalf("the file is %v:\n%s", err, data)
 	}
 	var last struct{ Applied admin.Applied }
-	if err := json.Unmarshal([]byte(lines[2]), &last); err != nil || last.Applied.ID != jane || last.Applied.Tenant != b.Realm || last.Applied.Document["userName"] != "jane@acme.example" {
-		t.Errorf("the last line is %s, %v", lines[2], err)
+	if err := json.Unmarshal([]byte(lines[6]), &last); err != nil || last.Applied.ID != jane || last.Applied.Tenant != b.Realm || last.Applied.Document["userName"] != "jane@acme.example" {
+		t.Errorf("the last line is %s, %v", lines[6], err)
+	}
+	for i, want := range map[int]string{2: `"outcome":"failed"`, 3: `{"request":{"id"`, 4: `"document":{"title":"Boss","userName":"jane@acme.example"}`, 5: `"missing":"the document is left out, because it can name other people"`} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("line %d has no %s: %s", i, want, lines[i])
+		}
 	}
 	if _, told, code := command(t, "", "export", "--config", file, "--user", "jane@acme.example", "--file", target); code != exitFailure || !strings.Contains(told, "exists") {
 		t.Errorf("export into a file that exists = %d, %s", code, told)
 	}
-	if out := succeeds(t, "export", "--config", file, "--user", joe, "--tenant", b.Realm); strings.Count(out, "\n") != 3 {
+	if out := succeeds(t, "export", "--config", file, "--user", joe, "--tenant", b.Realm); strings.Count(out, "\n") != 5 {
 		t.Errorf("export = %s", out)
 	}
 	if out := succeeds(t, "export", "--config", file, "--user", "nobody"); out != "" {

@@ -29,7 +29,8 @@ passwords, because nobody can read them.
 
 With --user, write everything that the store of the bridge has about one person, for a person who
 asks which data you have: each line is a change, with the values before and after. Of the members of
-a group, the lines name only this person. The last lines are the values that clients sent last. With
+a group, the lines name only this person. Then there is a line for each request about the person,
+with the document that was refused. The last lines are the values that clients sent last. With
 --tenant, only the lines of this tenant.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("user") {
@@ -90,6 +91,9 @@ func exportUser(cmd *cobra.Command, f exportFlags) error {
 			}
 			return lines.Encode(e)
 		})
+		if err == nil {
+			_, err = running.Requests(cmd.Context(), admin.RequestFilter{User: f.user, Tenant: f.tenant}, func(r admin.Request) error { return lines.Encode(requestLine{ownRequest(r)}) })
+		}
 		for _, one := range found.Applied {
 			if err == nil && (f.tenant == "" || one.Tenant == f.tenant) {
 				err = lines.Encode(appliedLine{one})
@@ -103,6 +107,19 @@ func exportUser(cmd *cobra.Command, f exportFlags) error {
 		}
 		return err
 	})
+}
+
+// requestLine is a line with a request.
+type requestLine struct {
+	Request admin.Request `json:"request"`
+}
+
+// ownRequest leaves out a document that can name other people.
+func ownRequest(r admin.Request) admin.Request {
+	if r.Document != nil && r.Resource.Type != "User" {
+		r.Document, r.Detail, r.Path, r.Missing = nil, "", "", "the document is left out, because it can name other people"
+	}
+	return r
 }
 
 // appliedLine is a line with the values that a client sent last.

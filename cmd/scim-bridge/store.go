@@ -67,6 +67,8 @@ func sizeLines(s admin.Stats) []app.Line {
 		{Name: "bytes", Text: strconv.FormatInt(s.Bytes, 10)},
 		{Name: "open changes", Text: open},
 		{Name: "waiting", Text: strconv.FormatInt(s.Waiting, 10)},
+		{Name: "requests", Text: strconv.FormatInt(s.Requests, 10)},
+		{Name: "dropped", Text: strconv.FormatInt(s.Dropped, 10)},
 	}
 }
 
@@ -108,8 +110,9 @@ func newStoreForget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "forget", Short: "Erase what the store of a running bridge has about a person", Args: cobra.NoArgs,
 		Long: `Erase what the store of a running bridge has about a person: names, addresses, all values before
-and after, and memberships, in every change about the person. The changes stay, without what they
-say about the person, and scim-bridge audit verify still succeeds. Nobody can undo this.
+and after, and memberships, in every change about the person, and the documents of requests that
+were refused. The changes stay, without what they say about the person, and scim-bridge audit verify
+still succeeds. Nobody can undo this.
 
 Keycloak is not changed. Delete the account first: the bridge records later changes of it again.
 Backups that were made before still have the person. The command shows what it will erase, and
@@ -134,7 +137,7 @@ func forget(cmd *cobra.Command, file, user string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if telling == 0 && len(found.Applied) == 0 {
+	if telling == 0 && len(found.Applied) == 0 && found.Requests == 0 {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "nothing was erased: the store has nothing about %s\n", printable(strconv.Quote(user)))
 		return err
 	}
@@ -143,7 +146,11 @@ func forget(cmd *cobra.Command, file, user string, yes bool) error {
 	if len(found.Users) == 1 {
 		who = "the user " + knownText(found.Users[0])
 	}
-	what := changes(telling)
+	what, from := changes(telling), changes
+	if found.Requests > 0 {
+		what += " and " + requests(found.Requests)
+		from = func(n int) string { return strconv.Itoa(n) + " changes and requests" }
+	}
 	if len(found.Applied) > 0 {
 		what += ", and the values that clients sent last,"
 	}
@@ -153,7 +160,7 @@ func forget(cmd *cobra.Command, file, user string, yes bool) error {
 	}
 	n, err := running.Forget(cmd.Context(), user)
 	if err == nil {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", changes(n))
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", from(n))
 	}
 	return err
 }

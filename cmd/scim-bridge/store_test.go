@@ -25,7 +25,7 @@ func TestTheStoreOfARunningBridge(t *testing.T) {
 	s.Must(t, http.MethodPatch, "/Users/"+jane, apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
 
 	checked := succeeds(t, at("store", "check")...)
-	if !regexp.MustCompile(`(?m)^journal       as it was written\nbytes         \d+\nopen changes  0\nwaiting       0\nentries       2\nerased        0 of .*\npruned        0 .*\nhead          .+/1-2/[0-9a-f]{64}$`).MatchString(checked) {
+	if !regexp.MustCompile(`(?m)^journal       as it was written\nbytes         \d+\nopen changes  0\nwaiting       0\nrequests      2\ndropped       0\nentries       2\nerased        0 of .*\npruned        0 .*\nhead          .+/1-2/[0-9a-f]{64}$`).MatchString(checked) {
 		t.Errorf("store check = %s", checked)
 	}
 	var v admin.Verified
