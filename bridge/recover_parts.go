@@ -85,7 +85,7 @@ func (v *recovery) resource() trace {
 	case change.Left:
 		left := !v.seen || !v.expels() && (v.r.Tenant.Owner.Departed(v.attributes()) || mapping.Unowned(v.attributes()))
 		return trace{whole: left, nothing: !left && (c.Before == nil || before)}
-	case change.Updated, change.Deactivated, change.Reactivated, change.Observed:
+	case change.Updated, change.Deactivated, change.Reactivated, change.Observed, change.Erased:
 	}
 	if v.visible() || !v.writes() {
 		return trace{whole: after, nothing: before}
