@@ -34,7 +34,7 @@ func Diagnose(ctx context.Context, c config.Config, path string) ([]Diagnosis, e
 		found := realm.Doctor(ctx, s.Clients[t.Realm], t, s.Beside(t)...)
 		for i := range found {
 			if missing != "" && found[i].Text == realm.NoToken {
-				found[i] = realm.Finding{Severity: realm.Warn, Check: found[i].Check, Text: "the tenant has no token outside the store, and " + missing, Fix: "start the bridge and run doctor again, or make a token:\n" + t.Command("tokens", "new")}
+				found[i].Text += "; " + missing
 			}
 		}
 		if suspended > 0 {

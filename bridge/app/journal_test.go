@@ -309,7 +309,7 @@ func TestWhatEndsAccessGoesOnWithoutTheStore(t *testing.T) {
 			b.memory.Fail(errDisk)
 			b.wantMade(t, b.ends()[name])
 			b.App.KeepStore(t.Context(), time.Now())
-			answers := time.Now()
+			answers := change.NewID()
 			b.memory.Fail(nil)
 			if got := b.since(t); len(got) > 0 || b.audited() != audited+1 {
 				t.Errorf("before the store answers, it has %v; there are %d audit records, want one", got, b.audited()-audited)
@@ -321,7 +321,7 @@ func TestWhatEndsAccessGoesOnWithoutTheStore(t *testing.T) {
 			if diff := cmp.Diff([]string{strings.TrimSuffix(op, ",") + " done"}, b.since(t)); diff != "" {
 				t.Fatalf("the journal (-want +got):\n%s", diff)
 			}
-			if e := b.entries(t)[b.created]; !e.Begun.Before(answers) || e.Recovered || e.Resource.ID == "" || len(e.Steps) == 0 || e.Done != len(e.Steps) || e.Before == nil {
+			if e := b.entries(t)[b.created]; e.ID > answers || e.Begun.IsZero() || e.Recovered || e.Resource.ID == "" || len(e.Steps) == 0 || e.Done != len(e.Steps) || e.Before == nil {
 				t.Errorf("the entry is %+v", e)
 			}
 			if b.audited() != audited+1 || b.open(t) > 0 || len(b.read.asked()) > 0 {

@@ -28,8 +28,11 @@ import (
 
 // interrupted is a change of a user that an earlier process left open.
 func interrupted(tenant, id string, before time.Duration) change.Change {
+	begun := time.Now().Add(-before)
+	made := change.NewID()
+	made = change.ID(fmt.Sprintf("%08x-%04x", begun.UnixMilli()>>16, begun.UnixMilli()&0xffff)) + made[len("01938c2e-7b1a"):]
 	return change.Change{
-		ID: change.NewID(), Begun: time.Now().Add(-before), Actor: change.Actor{Kind: "client", Name: "entra"}, Origin: change.Request, Tenant: tenant, Realm: "realm",
+		ID: made, Begun: begun, Actor: change.Actor{Kind: "client", Name: "entra"}, Origin: change.Request, Tenant: tenant, Realm: "realm",
 		Op: change.Updated, Resource: change.Resource{Type: "User", ID: id}, Steps: []string{"update_user " + id},
 	}
 }

@@ -137,7 +137,7 @@ type keeper struct {
 
 	read      keycloakReader
 	retention func() store.Retention
-	started   time.Time
+	first     change.ID                 // the ids of this process are after it, and those of earlier processes before it
 	also      func(ctx context.Context) // gives the store what else waits in memory, in each round; may be nil
 	awaits    func(change.Change) bool  // whether the tenant of a change may still come
 
@@ -152,7 +152,7 @@ type keeper struct {
 }
 
 func newKeeper(j *journal, read keycloakReader, retention func() store.Retention) *keeper {
-	return &keeper{journal: j, read: read, retention: retention, started: time.Now(), told: map[string]time.Time{}}
+	return &keeper{journal: j, read: read, retention: retention, first: change.NewID(), told: map[string]time.Time{}}
 }
 
 // start settles what an earlier process left open, before the bridge serves requests. After the limit the rest is left
@@ -298,7 +298,7 @@ func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Chang
 			continue
 		}
 		k.settled(c.ID)
-		if c.Begun.Before(k.started) { // the process that made it wrote no audit record
+		if c.ID < k.first { // the process that made it wrote no audit record
 			if err := k.audit.Settle(ctx, settled, nil); err != nil {
 				return err
 			}

@@ -372,7 +372,7 @@ func (s *storedTokens) copyRevocations(ctx context.Context, name string, list re
 	}
 }
 
-// revocationOf is a revocation in Keycloak, in the form of the store.
+// revocationOf is a revocation of Keycloak in the form of the store.
 func revocationOf(name string, r realm.RevokedToken) store.Revocation {
 	return store.Revocation{Of: store.Owner{Realm: name, Key: r.Organization}, SHA256: r.SHA256, KeyID: r.KeyID, Expires: r.Expires}
 }

@@ -73,7 +73,7 @@ func runningCredentials(ctx context.Context, c config.Config) (list []admin.Cred
 	}
 	list, err = control.Client{Socket: c.Admin.Socket}.Credentials(ctx)
 	if errors.Is(err, control.ErrAbsent) {
-		return nil, "the tokens of the store and the last uses are missing: " + err.Error(), nil
+		return nil, "no bridge answers on " + c.Admin.Socket + ", so the tokens of the store and the last uses are missing", nil
 	}
 	return list, "", err
 }

@@ -4,9 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
@@ -42,6 +47,8 @@ func TestATokenIsLookedUpWhereTokensAreKept(t *testing.T) {
 		"a token that is not kept":  {store, "old", "", auth.ErrInvalid},
 		"nobody can say":            {broken, "new", "", auth.ErrUnavailable},
 		"nobody can say of another": {broken, "old", "", auth.ErrUnavailable},
+		"nobody can know":           {broken, "ksb_01234567_0123456789", "", auth.ErrTypo},
+		"suspended":                 {kept{err: fmt.Errorf("%w: entra", auth.ErrSuspended)}, "new", "", auth.ErrSuspended},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,5 +60,28 @@ func TestATokenIsLookedUpWhereTokensAreKept(t *testing.T) {
 				t.Errorf("the log gets %v", cause)
 			}
 		})
+	}
+}
+
+// TestAccessTokensNeedNoStore: they are checked by their signature. An access token that is not valid may be a token
+// that only the store knows.
+func TestAccessTokensNeedNoStore(t *testing.T) {
+	t.Parallel()
+	issuer, mallory := authtest.NewIssuer(t), authtest.NewIssuer(t)
+	of := &tenant.Tenant{AccessTokens: []tenant.AccessToken{{Name: "jwt", Issuer: "https://issuer.test/", KeysURL: issuer.URL, Audience: "bridge", Subject: "sub-1"}}}
+	claims := map[string]any{"iss": "https://issuer.test/", "aud": "bridge", "sub": "sub-1", "exp": time.Now().Add(time.Hour).Unix()}
+	var used []string
+	a := auth.New(auth.Options{
+		Tokens: kept{err: errors.New("no connection to the store")}, Other: http.DefaultTransport, Realm: http.DefaultTransport,
+		Used: func(_ *tenant.Tenant, by tenant.Actor) { used = append(used, by.Name) },
+	})
+	if p, err := a.Authenticate(t.Context(), of, "Bearer "+issuer.Sign(t, authtest.FirstKey, claims), false); err != nil || p.Actor.Name != "jwt" {
+		t.Errorf("an access token is %q, %v", p.Actor.Name, err)
+	}
+	if _, err := a.Authenticate(t.Context(), of, "Bearer "+mallory.Sign(t, authtest.FirstKey, claims), false); !errors.Is(err, auth.ErrUnavailable) {
+		t.Errorf("a forged access token is %v", err)
+	}
+	if !slices.Equal(used, []string{"jwt"}) {
+		t.Errorf("used are %v", used)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -40,9 +41,24 @@ type Identifier struct {
 	Value string
 }
 
-// fold makes texts equal that differ in case or in their composition (Unicode normalization form NFKC).
+// fold makes texts equal that differ in case, in their composition (Unicode normalization form NFKC), or in space
+// around them. A folded text stays the same when it is folded again. Identifiers are mostly ASCII, which needs no tables.
 func fold(text string) string {
-	return norm.NFKC.String(cases.Fold().String(strings.TrimSpace(text)))
+	if isASCII(text) {
+		return strings.ToLower(strings.TrimSpace(text))
+	}
+	lower := cases.Fold()
+	once := norm.NFKC.String(lower.String(norm.NFD.String(text)))
+	return strings.TrimSpace(norm.NFKC.String(lower.String(once))) // NFKC makes capital letters and spaces of symbols
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Identifiers are the identifiers of a person that are not empty.

@@ -11,7 +11,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Store is the memory of a bridge. It is safe for concurrent use. Every method can return an error that wraps ErrAway.
+// Store is the memory of a bridge. It is safe for concurrent use. Every method can return an error that wraps ErrAway,
+// and every method except Close does so after Close. Close can be called again. A method whose context has ended does
+// nothing, and returns the error of the context. A store shares no documents and no lists with its callers. Times are
+// kept in UTC, at least to the microsecond.
 type Store interface {
 	Journal
 	Prover
@@ -41,21 +44,24 @@ var (
 // what is not settled has no position, and no reader of entries sees it.
 type Journal interface {
 	// Intend records a change before it is made. When it returns nil, a crash of the machine cannot lose the record.
-	// The change needs an ID.
+	// The change needs an ID that no open change and no entry has.
 	Intend(ctx context.Context, c change.Change) error
-	// Settle records how an open change ended. It returns when the change waits for the next group commit, which may
-	// still fail: the store tries again until the commit succeeds or the store is closed. A change whose settlement
-	// was lost is open after the next start. It returns ErrNotOpen for a change that is not open.
+	// Settle records how an open change ended. The entry is c, and nothing else of the intended change is kept. Entries
+	// of settlements that follow each other are in that order. Settle returns when the change waits for the next group
+	// commit, which may still fail: the store tries again until the commit succeeds or the store is closed. The change
+	// is no longer open meanwhile. A change whose settlement was lost is open after the next start. Settle returns
+	// ErrNotOpen for a change that is not open.
 	Settle(ctx context.Context, c change.Change) error
 	// Flush waits until every change that was settled before is an Entry that every Query finds. It returns an error
 	// while a settlement cannot be committed.
 	Flush(ctx context.Context) error
 
-	// Open returns the open changes in the order in which they began. Documents are as they were intended.
+	// Open returns the open changes in the order of their Intend. They are as they were intended.
 	Open(ctx context.Context) ([]change.Change, error)
-	// Entries returns the entries that a query selects, in the order of the query. It stops at the first error.
+	// Entries returns the entries that a query selects, in the order of the query. It stops at the first error, which
+	// comes with an empty entry. The loop may use the store.
 	Entries(ctx context.Context, q Query) iter.Seq2[Entry, error]
-	// Entry returns the entry of a change, or ErrNotFound.
+	// Entry returns the entry of a change. It returns ErrNotFound for an open change too.
 	Entry(ctx context.Context, id change.ID) (Entry, error)
 
 	// Applied returns the document of a resource that a client last sent successfully, as the tenant then showed it,
@@ -63,11 +69,15 @@ type Journal interface {
 	// a document.
 	Applied(ctx context.Context, tenant, resource string) (scim.Document, error)
 
-	// Overlaps returns the memberships that two changes changed at the same time. Nobody knows which of the two calls
-	// Keycloak carried out last. An overlap is returned until Observed is called for it.
+	// Overlaps returns the memberships that two changes changed at the same time, in the order of the entries. Nobody
+	// knows which of the two calls Keycloak carried out last. Two changes of one group overlap when each was intended
+	// before the other was settled, however they ended, and whatever the clock said. A change has at most one overlap,
+	// of the members that changes settled before it changed too. Observations overlap with nothing. An overlap is
+	// returned until Observed is called for it, or until Prune removes the entry of its change.
 	Overlaps(ctx context.Context) ([]Overlap, error)
-	// Observed records what Keycloak has of an overlap's memberships, and ends the overlap. c is a change with the
-	// operation change.Observed.
+	// Observed records what Keycloak has of an overlap's memberships, and ends the overlap, which the ID of its change
+	// names. c is a change with the operation change.Observed, an outcome, and an ID of its own. It is never open: it is
+	// an Entry after the next Flush. Observed returns ErrNotFound for an overlap that has ended.
 	Observed(ctx context.Context, o Overlap, c change.Change) error
 }
 
@@ -76,9 +86,9 @@ type Entry struct {
 	change.Change
 
 	Position Position
-	Settled  time.Time // when the change was settled
-	// Erased says that a person was forgotten: the documents, the members, the steps and the reason are gone, or the
-	// forgotten members are no longer among the members.
+	Settled  time.Time // when Settle was called; a clock that jumps back makes it earlier than that of an entry before
+	// Erased says that a person was forgotten. In a change of the person's user, the documents, the members, the steps
+	// and the reason are gone. In a change of a group, only the forgotten members and the steps that named them are.
 	Erased bool
 }
 
@@ -92,14 +102,15 @@ type Overlap struct {
 type Query struct {
 	Tenant   string // the path of the tenant; "" for all
 	Resource string // the id of the changed resource; "" for all
-	// Person selects the changes about a person: those with one of the person's identifiers, and those of every user
-	// that such a change names. Nil for all.
+	// Person selects the changes about a person: those with one of the person's identifiers (IdentifiersOf), and those
+	// with the id of every user that such an entry changed, also as a member. The other members of a group are other
+	// people. A person without identifiers has no changes. Nil for all.
 	Person  *Person
 	Op      change.Op      // "" for all
 	Outcome change.Outcome // "" for all
 	// Since and Until bound the time of the settlement: Since is included, Until is not. The zero time is no bound.
 	Since, Until time.Time
-	After        int64 // the number of the last entry that was read; entries behind it in the order follow
+	After        int64 // the number of the last entry that was read, which may be gone; the entries behind it in the order follow; 0 for all
 	Newest       bool  // newest first
 	Limit        int   // the most entries; 0 for all
 }
@@ -107,10 +118,11 @@ type Query struct {
 // Prover proves that nobody altered the journal: every entry is linked to the entry before it with a key that is not in
 // the database.
 type Prover interface {
-	// Head returns the last link.
+	// Head returns the last link. The head of an empty store has the number 0.
 	Head(ctx context.Context) (Head, error)
-	// Verify checks every entry and every link. heads are heads that somebody kept elsewhere, such as in the log. The
-	// error is a *BrokenError when the journal was altered.
+	// Verify checks every entry and every link. heads are heads that somebody kept elsewhere, such as in the log; those
+	// before the last entry that was pruned cannot be checked. The error is a *BrokenError when the journal was altered,
+	// or when a head is of another store, or behind the end of the journal, or has another link.
 	Verify(ctx context.Context, heads ...Head) (Proof, error)
 }
 
@@ -118,7 +130,7 @@ type Prover interface {
 type Proof struct {
 	Head    Head  `json:"head"`
 	Entries int64 `json:"entries"`
-	Erased  int64 `json:"erased"` // the entries that are about a forgotten person
+	Erased  int64 `json:"erased"` // the entries of which a person was erased
 	Pruned  int64 `json:"pruned"` // the entries that are gone after their time of retention
 }
 
@@ -130,10 +142,21 @@ type BrokenError struct {
 
 // Keeper does the work of the store's operator.
 type Keeper interface {
-	// Forget erases a person: everything that is sealed or searchable in each entry about the person. The journal
-	// still verifies. It returns the number of entries that it erased.
+	// Forget erases a person: everything that is sealed or searchable in each entry about the person, and the documents
+	// of Applied. It returns the number of entries that it erased. The journal still verifies. An entry with the
+	// operation change.Erased, or several for many entries, says so: with the id of the user, and with the tenant of the
+	// last entry that was erased. There is no such entry when none was erased. The id of the user finds the entries
+	// afterwards, and no other identifier does.
+	//
+	// The identifiers name the user that an entry or an open change with one of them changed. An ID may also be of a
+	// member of groups. With several users Forget returns ErrAmbiguous, and ErrNobody without an identifier. While a
+	// change of the person is open it returns ErrBusy. Then nothing is erased. Entries of a user that was not made are
+	// erased too, when they have one of the person's identifiers. When every entry of the user was pruned, only the ID
+	// finds the documents of Applied.
 	Forget(ctx context.Context, p Person) (int, error)
-	// Prune removes the oldest entries, in small steps between the commits of changes. It returns their number.
+	// Prune removes the oldest entries, in small steps between the commits of changes. It returns their number. It ends
+	// at the first entry that is to be kept, so what remains has no gap, although a clock jumped back. Open changes and
+	// the documents of Applied stay.
 	Prune(ctx context.Context, r Retention) (int64, error)
 	// Rekey seals everything that is sealed with an older key again, with the newest key. Afterwards the older keys
 	// are not needed.
@@ -146,8 +169,8 @@ type Keeper interface {
 
 // Retention says which entries are kept.
 type Retention struct {
-	Changes  time.Duration // how long an entry is kept after its settlement; 0 for always
-	MaxBytes int64         // how large the store may be; 0 for any size
+	Changes  time.Duration // how long an entry is kept after its settlement, at least; 0 for always
+	MaxBytes int64         // how large the store may be: Bytes of Stats; 0 for any size
 }
 
 // Stats is the size of a store.

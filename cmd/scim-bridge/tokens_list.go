@@ -49,9 +49,9 @@ func tokenColumns(now time.Time) []column[admin.Credential] {
 		{"key id", func(t admin.Credential) string { return cmp.Or(t.KeyID, "-") }},
 		{"expires", expiryOf},
 		{"state", stateOf},
+		{"scopes", func(t admin.Credential) string { return strings.Join(t.Scopes, " ") }},
 		{"kept in", func(t admin.Credential) string { return t.Place }},
 		{"last used", func(t admin.Credential) string { return lastUseOf(t, now) }},
-		{"scopes", func(t admin.Credential) string { return strings.Join(t.Scopes, " ") }},
 	}
 }
 

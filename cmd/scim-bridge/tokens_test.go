@@ -177,18 +177,30 @@ func (l *busyClients) stop() {
 // process, and the commands run beside it.
 func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
+	for _, place := range []string{app.PlaceTenant, admin.InStore} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			rotateUnderLoad(t, place)
+		})
+	}
+}
+
+func rotateUnderLoad(t *testing.T, place string) {
+	t.Helper()
 	const applied = "the configuration was changed and is applied"
 	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())
 	apptest.Bridge{File: s.File}.EditFile(t, "config.yaml", apptest.Replaced(t, "      - tokensFile:", "      - limits: { requestsPerSecond: 100000 }\n        tokensFile:"))
 	s.Await(t, applied)
 	l := newBusyClients(t, s.Base, s.Token, 4)
 	l.await()
-	out, told, code := command(t, "", "tokens", "new", "--config", s.File, "--output", "json")
+	out, told, code := command(t, "", "tokens", "new", "--config", s.File, "--place", place, "--output", "json")
 	var made app.IssuedToken
 	if err := json.Unmarshal([]byte(out), &made); code != 0 || err != nil || made.Token == s.Token || made.Todo != "" {
 		t.Fatalf("tokens new ended with %d, %v: %s%s", code, err, out, told)
 	}
-	s.Await(t, applied)
+	if place == app.PlaceTenant { // the store needs no time
+		s.Await(t, applied)
+	}
 	for i := range l.tokens {
 		l.await()
 		l.tokens[i].Store(&made.Token)
@@ -205,6 +217,14 @@ func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 		l.await()
 	}
 	l.stop()
+	if place == admin.InStore {
+		if out, told, code := command(t, "", "tokens", "revoke", made.KeyID, "--config", s.File); code != 0 || !strings.Contains(out, "refuses the token now") {
+			t.Fatalf("tokens revoke ended with %d: %s%s", code, out, told)
+		}
+		if _, err := s.With(made.Token).Do(t.Context(), http.MethodGet, "/Schemas", nil); client.StatusOf(err) != http.StatusUnauthorized {
+			t.Errorf("the token of the store = %v after its end, want 401", err)
+		}
+	}
 	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

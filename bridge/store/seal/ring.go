@@ -84,7 +84,7 @@ func (k Key) ID() KeyID { return k.id }
 func derive(k Key, purpose string) []byte {
 	out, err := hkdf.Key(sha256.New, k.secret[:], nil, "scim-bridge store "+purpose, sha256.Size)
 	if err != nil { // impossible: the length is fixed and valid
-		panic(err) //nolint:forbidigo // a store without a key must not continue
+		panic(err) //nolint:forbidigo // a store without a key is of no use
 	}
 	return out
 }

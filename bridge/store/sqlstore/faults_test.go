@@ -25,7 +25,7 @@ var kills = flag.Int("kills", 3, "how often a process that writes is killed")
 // pages limits the pages of the database; a full disk gives the same error.
 func pages(t *testing.T, s *Store, n int) {
 	t.Helper()
-	err := s.w.writeAlone(t.Context(), func(ctx context.Context, w *writer) error {
+	err := s.w.writeOutside(t.Context(), func(ctx context.Context, w *writer) error {
 		var got int
 		return w.conn.QueryRowContext(ctx, fmt.Sprint("PRAGMA max_page_count = ", n)).Scan(&got)
 	})
@@ -34,8 +34,8 @@ func pages(t *testing.T, s *Store, n int) {
 	}
 }
 
-// TestAFullDiskLosesNothing: what is refused is not in the journal, what was settled waits, and both continue when
-// there is room again.
+// TestAFullDiskLosesNothing: what is refused is not in the journal, what was settled waits, and both work again when there is
+// room again.
 func TestAFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))
@@ -246,7 +246,7 @@ func TestPagesHaveTheRightSize(t *testing.T) {
 			t.Errorf("%s is %s, %v; want %s", pragma, got, err, want)
 		}
 	}
-	err := s.w.writeAlone(t.Context(), func(ctx context.Context, w *writer) error {
+	err := s.w.writeOutside(t.Context(), func(ctx context.Context, w *writer) error {
 		for pragma, want := range map[string]string{"synchronous": "2", "secure_delete": "1"} {
 			var got string
 			if err := w.conn.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil || got != want {

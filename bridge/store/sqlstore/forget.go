@@ -65,7 +65,7 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		count += n
 	}
 	// The write-ahead log still has the former pages.
-	return count, s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+	return count, s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
 }
 
 // identify finds the user that a person's identifiers name, and the other identifiers of the user.
@@ -97,7 +97,7 @@ func (s *Store) identify(ctx context.Context, p store.Person, open []change.Chan
 	return identification.Person(func(id string) iter.Seq2[change.Change, error] { return changes(store.Person{ID: id}.Identifiers()) })
 }
 
-// entriesOf are the entries that identifiers find, without a search for further users.
+// entriesOf are the entries that identifiers find, and no entries of further users.
 func (s *Store) entriesOf(ctx context.Context, list []store.Identifier) func(yield func(store.Entry, error) bool) {
 	return func(yield func(store.Entry, error) bool) {
 		hashes := s.hashes(list)
@@ -204,7 +204,7 @@ func (s *Store) eraseEntry(ctx context.Context, w *writer, who store.Forgotten, 
 	return e, out, err
 }
 
-// readEntry reads an entry in the transaction of the batch; nil when the journal does not have it.
+// readEntry reads an entry in the transaction of the batch; nil for an entry that does not exist.
 func (s *Store) readEntry(ctx context.Context, w *writer, n int64) (*row, private, error) {
 	list, err := w.rows(ctx, "SELECT "+columns+" FROM entry WHERE number = ?", n)
 	if err != nil || len(list) == 0 {

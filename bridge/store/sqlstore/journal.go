@@ -110,7 +110,7 @@ type settlement struct {
 	sealed  sealed
 }
 
-// sealed is what one key makes of a settlement. It is made before the settlement waits for the only writer.
+// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer: there is only one writer.
 type sealed struct {
 	generation int64
 	content    []byte

@@ -81,7 +81,7 @@ func (s *Store) pruneStep(ctx context.Context, r store.Retention) (int64, error)
 
 // shrink gives free pages back to the file system.
 func (s *Store) shrink(ctx context.Context) error {
-	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error {
+	return s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error {
 		rows, err := w.conn.QueryContext(ctx, "PRAGMA incremental_vacuum(64)")
 		if err != nil {
 			return err
@@ -215,7 +215,7 @@ func (s *Store) Rekey(ctx context.Context) error {
 	k := *s.keys.Load()
 	k.sealers = map[int64]*seal.Sealer{k.newest: k.sealer()}
 	s.keys.Store(&k)
-	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+	return s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
 }
 
 // newGeneration begins to seal with the newest key of the key file, with a new secret of the chain.

@@ -203,8 +203,8 @@ func (s *Store) signHead(sealer *seal.Sealer, st state) [store.LinkSize]byte {
 // errHead says that the end of the journal was altered.
 var errHead = &store.BrokenError{What: "the signed end of the journal was changed"}
 
-// loadHead reads the ends of the journal, and refuses to continue when they do not fit to the entries: the next entries
-// would hide what was altered.
+// loadHead reads the ends of the journal, and refuses ends that the store did not sign: the next entries would hide
+// what was altered.
 func (s *Store) loadHead(ctx context.Context, tx *sql.Tx, k *keys) error {
 	st, err := s.readHead(ctx, tx, k)
 	if err != nil {

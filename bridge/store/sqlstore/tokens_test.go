@@ -248,7 +248,7 @@ func TestAUseNeedsNoCommitOfItsOwn(t *testing.T) {
 // commitsNow counts the commits so far.
 func (s *Store) commitsNow(t *testing.T) (n int64) {
 	t.Helper()
-	noError(t, s.w.writeAlone(t.Context(), func(_ context.Context, w *writer) error {
+	noError(t, s.w.writeOutside(t.Context(), func(_ context.Context, w *writer) error {
 		n = w.commits
 		return nil
 	}))
@@ -300,7 +300,7 @@ func TestALiftIsCommittedAtOnce(t *testing.T) {
 	noError(t, s.Flush(t.Context()))
 	refuse := func(on bool) { // as a database does that cannot grow
 		t.Helper()
-		noError(t, s.w.writeAlone(t.Context(), func(ctx context.Context, w *writer) error {
+		noError(t, s.w.writeOutside(t.Context(), func(ctx context.Context, w *writer) error {
 			return w.exec(ctx, fmt.Sprintf("PRAGMA query_only = %t", on))
 		}))
 	}
@@ -338,7 +338,7 @@ func TestRemovalsOutliveACrash(t *testing.T) {
 	key, file := ring(t, seal.NewKey()), filepath.Join(t.TempDir(), "store.db")
 	s := open(t, file, key)
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
-	told := map[string]bool{}             // the users that Keycloak removed
+	told := map[string]bool{}             // the removals that Keycloak got
 	for i := range 200 {
 		id := fmt.Sprint("user-", i)
 		noError(t, s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {

@@ -37,11 +37,11 @@ type job struct {
 	ctx context.Context //nolint:containedctx // the job is dropped when its caller gives up
 	// run executes statements in the transaction of the batch.
 	run func(ctx context.Context, w *writer) error
-	// committed is called after the commit, before the caller continues; may be nil.
+	// committed is called after the commit, before the caller gets the answer; may be nil.
 	committed func()
-	// single says that run is executed outside a transaction, and not in a batch.
-	single bool
-	done   chan error
+	// outside says that run is executed outside a transaction.
+	outside bool
+	done    chan error
 }
 
 // Bounds of a batch and of what waits.
@@ -93,9 +93,9 @@ func (w *writer) write(ctx context.Context, run func(ctx context.Context, w *wri
 	return w.send(&job{ctx: ctx, run: run, done: make(chan error, 1)})
 }
 
-// writeAlone executes statements that cannot be a part of a transaction.
-func (w *writer) writeAlone(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
-	return w.send(&job{ctx: ctx, run: run, single: true, done: make(chan error, 1)})
+// writeOutside executes statements that cannot be a part of a transaction.
+func (w *writer) writeOutside(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
+	return w.send(&job{ctx: ctx, run: run, outside: true, done: make(chan error, 1)})
 }
 
 // send hands a job to the goroutine, and returns when it is committed. When the caller gives up while the job is being committed, it is not known whether
@@ -254,18 +254,18 @@ func (w *writer) failing() bool {
 func (w *writer) batch(first *job) {
 	var jobs []*job
 	if first != nil {
-		if first.single {
+		if first.outside {
 			first.done <- first.run(context.Background(), w)
 			return
 		}
 		jobs = append(jobs, first)
 	}
-	var single *job
-	for len(jobs) < maxBatch && single == nil {
+	var outside *job
+	for len(jobs) < maxBatch && outside == nil {
 		select {
 		case j := <-w.jobs:
-			if j.single {
-				single = j
+			if j.outside {
+				outside = j
 			} else {
 				jobs = append(jobs, j)
 			}
@@ -278,8 +278,8 @@ func (w *writer) batch(first *job) {
 	settled := w.waiting[:min(len(w.waiting), maxBatch)]
 	w.mu.Unlock()
 	w.commit(jobs, settled)
-	if single != nil {
-		single.done <- single.run(context.Background(), w)
+	if outside != nil {
+		outside.done <- outside.run(context.Background(), w)
 	}
 }
 

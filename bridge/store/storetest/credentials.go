@@ -19,7 +19,7 @@ func owners() []store.Owner {
 	return []store.Owner{{Realm: "one", Key: "realm"}, {Realm: "two", Key: "realm"}, {Realm: "one", Key: "5f6f"}}
 }
 
-// token is a token of a tenant. With the zero time the token has no end.
+// token is a token of a tenant. With the zero end it has no end.
 func (w *world) token(of store.Owner, text string, expires time.Time) store.Token {
 	return store.Token{
 		Of: of, Path: of.Realm + "/path", Made: w.clock.now(),

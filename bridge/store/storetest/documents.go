@@ -81,6 +81,17 @@ func documents() []behaviour {
 			w.made(again)
 			w.applied("/acme", anna, first)
 		}},
+		{"an observation leaves the document as it was", func(w *world) {
+			a, b := w.group(team, []string{anna}, nil), w.group(team, nil, []string{anna})
+			a.After = scim.Document{"displayName": "Team"}
+			w.intend(a, b)
+			w.settle(a, b)
+			c := w.observation(anna)
+			c.After = scim.Document{"displayName": "another"}
+			w.must(w.store.Observed(w.Context(), w.overlaps()[0], c))
+			w.flush()
+			w.applied("/acme", team, a.After)
+		}},
 		{"a resource that is gone has no document", func(w *world) {
 			for _, op := range []change.Op{change.Deleted, change.Left} {
 				w.made(w.user(change.Created, anna, nil, first))

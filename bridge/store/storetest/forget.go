@@ -243,6 +243,21 @@ func forgettingAgain() []behaviour {
 			w.finds(store.Person{ID: anna}, 2, 3, 6, 9, 10, 12)
 			w.same("the erased entries", int64(8), w.verified().Erased)
 		}},
+		{"a person with many entries is forgotten in all of them", func(w *world) {
+			var changes []change.Change
+			for range 350 {
+				changes = append(changes, w.full(), w.group(team, []string{anna, bert}, nil))
+			}
+			w.intend(changes...)
+			w.settle(changes...)
+			w.forgets(store.Person{UserName: "anna"}, 700)
+			w.finds(store.Person{UserName: "anna"})
+			w.same("of bert", 350, len(w.numbers(store.Query{Person: &store.Person{ID: bert}})))
+			w.same("the erased entries", int64(700), w.verified().Erased)
+			if erasures := len(w.numbers(store.Query{Op: change.Erased})); erasures < 1 || erasures > 10 {
+				w.Errorf("%d entries say that a person was forgotten", erasures)
+			}
+		}},
 		{"overlaps lose a forgotten member", func(w *world) {
 			a, b := w.group(team, []string{anna, bert}, nil), w.group(team, []string{anna, bert}, nil)
 			c, d := w.group(crew, []string{anna}, nil), w.group(crew, []string{anna}, nil)

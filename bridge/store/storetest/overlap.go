@@ -150,6 +150,6 @@ func overlaps() []behaviour {
 // observation is what Keycloak has of memberships of the team.
 func (w *world) observation(members ...string) change.Change {
 	c := w.group(team, members, nil)
-	c.Op, c.Outcome, c.Origin, c.Actor = change.Observed, change.Done, "", change.Actor{Kind: "system"}
+	c.Op, c.Outcome, c.Origin, c.Actor = change.Observed, change.Done, change.Observation, change.Actor{Kind: "system"}
 	return c
 }
