@@ -49,7 +49,7 @@ test-versions: lint ## Run every test on every supported Keycloak, before a rele
 	done
 
 .PHONY: faults
-faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about six minutes
+faults: ## Run the fault suite with a store at length: 1,200 faults and 100 kills, about eight minutes
 	$(RUN) -- $(GO) test -timeout 30m ./bridge/apply -run 'TestFaults|TestKills|TestKeycloakIsRestarted' -v -args -faults 1200 -kills 100
 	$(RUN) -- $(GO) test -timeout 30m ./cmd/scim-bridge -run TestAnImportThatIsKilled -v
 

@@ -55,13 +55,6 @@ func outageErrors() map[string][]provocation {
 		"keycloak-busy":        {answers("POST /users", http.StatusTooManyRequests)},
 		"keycloak-denies":      {answers("POST /users", http.StatusForbidden)},
 		"keycloak-failed":      {answers("POST /users", http.StatusInternalServerError)},
-		"store-away": {func(t *testing.T, _ sharedBridges) answer {
-			t.Helper()
-			memory := storetest.NewMemory(nil)
-			b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil)
-			memory.Fail(errors.New("the disk is full"))
-			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
-		}},
 		"realm-unfit": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			server := keycloaktest.NewFake(t).Server()
@@ -69,6 +62,12 @@ func outageErrors() map[string][]provocation {
 			apptest.Undeclared("scim.owner")(t, p)
 			p.App.Watcher.Check(t.Context())
 			return answerOf(t, p.Bridge, http.MethodGet, "/Users", "")
+		}},
+		"store-away": {func(t *testing.T, _ sharedBridges) answer {
+			t.Helper()
+			b, memory := storedBridge(t)
+			memory.Fail(errFullDisk)
+			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
 		}},
 		"stored-value-damaged": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
@@ -88,6 +87,16 @@ func outageErrors() map[string][]provocation {
 			return answerFrom(t, w.Code, w.Body.String())
 		}},
 	}
+}
+
+// errFullDisk is why a store fails.
+var errFullDisk = errors.New("the disk is full")
+
+// storedBridge is a bridge with a store that can fail.
+func storedBridge(t *testing.T) (apptest.Bridge, *storetest.Memory) {
+	t.Helper()
+	memory := storetest.NewMemory(nil)
+	return apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil), memory
 }
 
 // brokenBody is a body that panics when it is read.

@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -121,8 +119,7 @@ func remedies() map[string]remedied {
 		"bulk-out-of-time":        carriedOut(apptest.BulkPost("/Users", "a", `{"userName":"in-time"}`)),
 
 		"keycloak-unavailable": outlasts(http.StatusServiceUnavailable), "keycloak-busy": outlasts(http.StatusTooManyRequests), "keycloak-failed": outlasts(http.StatusInternalServerError),
-		"store-away": storeBack,
-		"internal":   post(`{"userName":"mended"}`),
+		"store-away": storeBack, "internal": post(`{"userName":"mended"}`),
 	}
 }
 
@@ -159,17 +156,6 @@ func keysBack(t *testing.T, _ sharedBridges) {
 	if status, _, body := apptest.AskWith(t, b, apptest.ListUsers(), []string{header}); status != http.StatusOK {
 		t.Errorf("the repetition is %d %s", status, body)
 	}
-}
-
-// storeBack repeats a request when the store answers again.
-func storeBack(t *testing.T, _ sharedBridges) {
-	t.Helper()
-	memory := storetest.NewMemory(nil)
-	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil)
-	memory.Fail(errors.New("the disk is full"))
-	answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
-	memory.Fail(nil)
-	b.Create(t, "/Users", `{"userName":"jane"}`)
 }
 
 // ownLink gives the user another account at the identity provider.
@@ -213,6 +199,16 @@ func outlasts(status int) remedied {
 		fake.ClearFaults()
 		b.Create(t, "/Users", `{"userName":"jane"}`)
 	}
+}
+
+// storeBack repeats a request when the store can be written again.
+func storeBack(t *testing.T, _ sharedBridges) {
+	t.Helper()
+	b, memory := storedBridge(t)
+	memory.Fail(errFullDisk)
+	answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+	memory.Fail(nil)
+	b.Create(t, "/Users", `{"userName":"jane"}`)
 }
 
 // steady reads a group whose members no longer move.

@@ -119,21 +119,21 @@ func clientSecret(t *testing.T) (apptest.Bridge, string) {
 }
 
 // storeKeys adds a key, with which everything is sealed anew, and removes the old key, which nothing needs then. A file
-// without a key that the store needs is not applied.
+// without a key, or without a key that the store needs, is not applied.
 func storeKeys(t *testing.T) (apptest.Bridge, string) {
 	t.Helper()
 	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), nil, nil)
 	b.Create(t, "/Users", `{"userName":"jane"}`)
-	b.ApplyFile(t, app.StoreKeyName, func(string) string { return "no-key-of-a-store\n" })
-	if said := b.Statusz(t); !strings.Contains(said, "line 1") {
-		t.Errorf("with a file that has no key /statusz says %q", said)
-	}
 	newest := config.NewStoreKey() + "\n"
-	b.ApplyFile(t, app.StoreKeyName, func(string) string { return newest })
-	if said := b.Statusz(t); !strings.Contains(said, "store.keyFile") {
-		t.Errorf("without the key of the store /statusz says %q", said)
+	for keys, want := range map[string]string{"no-key-of-a-store\n": "has no key in line 1", newest: "store.keyFile"} {
+		b.EditFile(t, app.StoreKeyName, func(string) string { return keys })
+		b.App.Reload()
+		if said := b.Statusz(t); !strings.Contains(said, want) || b.App.InForce().Store.Keys.Reveal() != b.Config.Store.Keys.Reveal() {
+			t.Errorf("without the key of the store /statusz says %q", said)
+		}
 	}
-	b.ApplyFile(t, app.StoreKeyName, func(string) string { return b.Config.Store.Keys.Reveal() + newest })
+	b.EditFile(t, app.StoreKeyName, func(string) string { return b.Config.Store.Keys.Reveal() + newest })
+	b.App.Reload()
 	if err := b.App.Store().Rekey(t.Context()); err != nil {
 		t.Fatal(err)
 	}

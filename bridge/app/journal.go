@@ -57,10 +57,8 @@ type lateChange struct {
 type intent struct {
 	*journal
 
-	id    change.ID
-	begun time.Time
-	late  string // why it is made although the store does not have it; "" if the store has it
-	size  int    // of a late change: what it may use of the journal's memory; 0 when there was no memory left
+	late string // why it is made although the store does not have it; "" if the store has it
+	size int    // of a late change: what it may use of the journal's memory; 0 when there was no memory left
 }
 
 func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Metrics) *journal {
@@ -72,12 +70,9 @@ func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Me
 }
 
 // Intend implements bridge.Recorder. A store that does not answer refuses the change, unless the change ends access or
-// the configuration lets the bridge make every change.
+// the configuration lets every change continue.
 func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, error) {
-	if c.ID == "" {
-		c.ID, c.Begun = change.NewID(), time.Now()
-	}
-	out := &intent{journal: j, id: c.ID, begun: c.Begun}
+	out := &intent{journal: j}
 	j.begin(c.ID) // before the store has it, so that no sweep takes it for a lost change
 	began := time.Now()
 	err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, c) })
@@ -132,9 +127,6 @@ func storeAway(cause error) error {
 
 // Settle implements bridge.Intent. A change that the store cannot settle now waits until the store answers again.
 func (i *intent) Settle(ctx context.Context, c change.Change, failure error) error {
-	if c.ID == "" {
-		c.ID, c.Begun = i.id, i.begun
-	}
 	if err := i.audit.Settle(ctx, c, failure); err != nil {
 		return err
 	}

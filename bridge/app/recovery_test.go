@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,15 +17,22 @@ import (
 	logtest "go.uber.org/zap/zaptest/observer"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
 // interrupted is a change of a user that an earlier process left open.
 func interrupted(tenant, id string, before time.Duration) change.Change {
+	begun := time.Now().Add(-before)
+	made := change.NewID()
+	made = change.ID(fmt.Sprintf("%08x-%04x", begun.UnixMilli()>>16, begun.UnixMilli()&0xffff)) + made[len("01938c2e-7b1a"):]
 	return change.Change{
-		ID: change.NewID(), Begun: time.Now().Add(-before), Actor: change.Actor{Kind: "client", Name: "entra"}, Origin: change.Request, Tenant: tenant, Realm: "realm",
+		ID: made, Begun: begun, Actor: change.Actor{Kind: "client", Name: "entra"}, Origin: change.Request, Tenant: tenant, Realm: "realm",
 		Op: change.Updated, Resource: change.Resource{Type: "User", ID: id}, Steps: []string{"update_user " + id},
 	}
 }
@@ -58,7 +67,7 @@ func TestWhatACrashLeftOpenIsSettled(t *testing.T) {
 	}
 }
 
-// TestAChangeThatCannotBeReadStaysOpen: the log has an outage or an unfit tenant once a minute. Later changes of the same
+// TestAChangeThatCannotBeReadStaysOpen: the log tells an outage or an unfit tenant once a minute. Later changes of the same
 // resource wait, because they must be settled in their order. Other resources do not wait.
 func TestAChangeThatCannotBeReadStaysOpen(t *testing.T) {
 	t.Parallel()
@@ -273,8 +282,8 @@ func TestABridgeThatEndsGivesTheStoreWhatWaits(t *testing.T) {
 			b.App.Close(t.Context())
 			b.memory.Fail(nil)
 			lost := b.logged("the bridge ends before the store answers: changes that were made are not in the journal")
-			if got := b.since(t); back != (len(got) == 1) || back != (lost == 0) || !b.store.closed {
-				t.Errorf("the journal has %v, %d lines tell of a loss; the store is closed: %t", got, lost, b.store.closed)
+			if got := b.since(t); back != (len(got) == 1) || back != (lost == 0) || !b.store.isClosed() {
+				t.Errorf("the journal has %v, %d lines tell of a loss; the store is closed: %t", got, lost, b.store.isClosed())
 			}
 		})
 	}
@@ -319,5 +328,57 @@ func TestTheJournalServes(t *testing.T) {
 	}
 	if _, err := memory.Head(t.Context()); !errors.Is(err, store.ErrAway) {
 		t.Errorf("the store is not closed: %v", err)
+	}
+}
+
+// TestARequestThatRunsWhenTheBridgeEndsIsInTheJournal: the store is closed after the last request, and has its change.
+func TestARequestThatRunsWhenTheBridgeEndsIsInTheJournal(t *testing.T) {
+	t.Parallel()
+	fake, memory := keycloaktest.NewFake(t), storetest.NewMemory(nil)
+	realm, _ := apptest.NewEmptyRealm(t, fake.Server())
+	made := apptest.RunSetup(t, fake.Server(), realm)
+	c, problems := config.Load(made.Config)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	core, lines := logtest.New(zap.InfoLevel)
+	broken := &brokenStore{Store: memory}
+	a, err := app.New(c, app.Options{Log: zap.New(core), Store: broken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended, answered := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- a.Serve(ctx) }()
+	await := func(message string) map[string]any {
+		for lines.FilterMessage(message).Len() == 0 {
+			if len(ended) > 0 {
+				t.Fatalf("the bridge ends before it is %s: %v", message, <-ended)
+			}
+			runtime.Gosched()
+		}
+		return lines.FilterMessage(message).All()[0].ContextMap()
+	}
+	b := apptest.Bridge{Client: &client.Client{Base: fmt.Sprint("http://", await("ready")["scim"], "/realms/", realm, "/scim/v2"), Token: made.Token, HTTP: http.DefaultClient}}
+	held := make(chan struct{})
+	reached := fake.Inject(keycloaktest.Fault{Op: "POST /users", Hold: held})
+	go func() {
+		_, err := b.Send(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
+		answered <- err
+	}()
+	<-reached
+	cancel()
+	await("draining")
+	if broken.isClosed() {
+		t.Error("the store is closed while a request runs")
+	}
+	close(held)
+	if err := errors.Join(<-answered, <-ended); err != nil {
+		t.Error(err)
+	}
+	if got := entriesOf(t, memory); len(got) != 1 || got[0].Outcome != change.Done || !broken.isClosed() {
+		t.Errorf("the journal has %+v; the store is closed: %t", got, broken.isClosed())
 	}
 }

@@ -79,7 +79,7 @@ func fullConfig(t *testing.T, b apptest.Bridge) config.Config {
 	return c
 }
 
-// served is what the bridge serves, without secrets, and what it keeps of its changes.
+// served is what the bridge serves, without secrets.
 func served(b apptest.Bridge) string {
 	var out strings.Builder
 	for _, t := range b.App.Watcher.Tenants.All() {

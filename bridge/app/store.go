@@ -30,7 +30,7 @@ const (
 	closing    = 10 * time.Second
 )
 
-// openStore opens the store of a configuration; nil for a configuration without a store.
+// openStore opens the store of a configuration; nil without the section store.
 func openStore(ctx context.Context, c config.Store) (store.Store, error) {
 	if !c.On() {
 		return nil, nil //nolint:nilnil // without the section there is no store
@@ -94,8 +94,8 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	}
 	j := newJournal(a.options.Store, a.config.Store.OnFailure == config.OnFailureContinue, a.log, a.metrics)
 	service := bridge.New(realms, a.serviceOptions(tenants, j))
-	read, _ := any(service).(keycloakReader)
-	a.keeper = newKeeper(j, read, a.retention)
+	a.keeper = newKeeper(j, service, a.retention)
+	a.keeper.awaits = a.awaits
 	a.keeper.also = a.keepCredentials
 	return service
 }
@@ -137,8 +137,9 @@ type keeper struct {
 
 	read      keycloakReader
 	retention func() store.Retention
-	started   time.Time
+	first     change.ID                 // the ids of this process are after it, and those of earlier processes before it
 	also      func(ctx context.Context) // gives the store what else waits in memory, in each round; may be nil
+	awaits    func(change.Change) bool  // whether the tenant of a change may still come
 
 	ending sync.Once
 	round  sync.Mutex // held by one round at a time; it guards the fields below
@@ -151,7 +152,7 @@ type keeper struct {
 }
 
 func newKeeper(j *journal, read keycloakReader, retention func() store.Retention) *keeper {
-	return &keeper{journal: j, read: read, retention: retention, started: time.Now(), told: map[string]time.Time{}}
+	return &keeper{journal: j, read: read, retention: retention, first: change.NewID(), told: map[string]time.Time{}}
 }
 
 // start settles what an earlier process left open, before the bridge serves requests. After the limit the rest is left
@@ -207,6 +208,15 @@ func (k *keeper) others(ctx context.Context) {
 		k.also(ctx)
 	}
 }
+
+// awaits reports whether the tenant of a change is not there, and may still come. The Service
+// would say that the tenant is gone.
+func (a *App) awaits(c change.Change) bool {
+	return a.Watcher.Tenants.ByPath(c.Tenant) == nil && !a.Watcher.Complete(c.Realm)
+}
+
+// errAwaited says why a change is not settled yet.
+var errAwaited = errors.New("the organizations of the realm are not yet known")
 
 // keepCredentials gives the store what the brakes counted while it was away, and the last uses of credentials. It reads
 // the tokens again, so that a bridge without requests notices an outage too.
@@ -266,16 +276,13 @@ func (k *keeper) sweep(ctx context.Context, now time.Time) error {
 
 // recover settles open changes, oldest first. After a failure the later changes of the same resource wait too.
 func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Change) error {
-	if k.read == nil {
-		return nil
-	}
 	waits := map[[3]string]bool{}
 	for _, c := range open {
 		resource := [3]string{c.Realm, c.Resource.Type, c.Resource.ID}
 		if k.own(c.ID) || waits[resource] {
 			continue
 		}
-		settled, err := k.read.Recover(ctx, c)
+		settled, err := k.recovered(ctx, c)
 		if err != nil {
 			waits[resource] = c.Resource.ID != "" // creations do not wait for each other
 			k.problem(now, c.Tenant, "the bridge cannot read in Keycloak how a change ended, and tries again", err)
@@ -291,13 +298,29 @@ func (k *keeper) recover(ctx context.Context, now time.Time, open []change.Chang
 			continue
 		}
 		k.settled(c.ID)
-		if c.Begun.Before(k.started) { // the process that made it wrote no audit record
+		if c.ID < k.first { // the process that made it wrote no audit record
 			if err := k.audit.Settle(ctx, settled, nil); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// recovered reads in Keycloak how an open change ended.
+func (k *keeper) recovered(ctx context.Context, c change.Change) (change.Change, error) {
+	if k.awaits(c) {
+		return change.Change{}, errAwaited
+	}
+	return k.read.Recover(ctx, c)
+}
+
+// observed reads in Keycloak what it has of an overlap.
+func (k *keeper) observed(ctx context.Context, o store.Overlap) (change.Change, error) {
+	if k.awaits(o.Change) {
+		return change.Change{}, errAwaited
+	}
+	return k.read.Observe(ctx, o.Change.Tenant, o.Change.Resource.ID, o.Members)
 }
 
 // observe journals what Keycloak has of memberships that two changes changed at the same time.
@@ -311,7 +334,7 @@ func (k *keeper) observe(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, o := range overlaps {
-		seen, err := k.read.Observe(ctx, o.Change.Tenant, o.Change.Resource.ID, o.Members)
+		seen, err := k.observed(ctx, o)
 		if err != nil {
 			k.problem(now, o.Change.Tenant, "the bridge cannot read in Keycloak which of several changes of a membership was the last, and tries again", err)
 			if ctx.Err() != nil {

@@ -29,19 +29,21 @@ var (
 
 // TestFaults: a client writes and reads while calls to Keycloak fail in every way, and repeats
 // requests that were not acknowledged, as identity providers do. Every answer is correct or reports an
-// outage. In the end Keycloak stores exactly what the client meant.
+// outage. In the end Keycloak stores exactly what the client meant. After every attempt the journal has what Keycloak has.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	proxy := keycloaktest.NewProxy(t, server)
-	c := apptest.NewCustomers(t, proxy.Server(), func(c *config.Config) {
+	c := apptest.NewStoredCustomers(t, proxy.Server(), func(c *config.Config) {
 		c.Server.RequestTimeout = config.Duration(2 * time.Second) // ends a request whose call hangs
 	})
 	all := 0
 	for i, at := range []apptest.Bridge{c.Realm, c.Of["acme"]} {
 		o := newFaultRun(t, at, proxy, []string{"r", "o"}[i])
+		o.journal = newFaultJournal(at.App.Admin)
 		o.suffer(t, *ordeals/2)
 		o.compare(t)
+		o.verify(t)
 		all += o.struck
 	}
 	t.Logf("%d faults struck, of seed %d", all, *ordealSeed)
@@ -50,13 +52,16 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestKills: the bridge is killed during any of its calls, and started again.
+// TestKills: the bridge is killed during any of its calls, and started again. After the start no change is open, and
+// the journal has what Keycloak has.
 func TestKills(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
 	victim := apptest.NewServed(t, proxy.Server(), apptest.Replaced(t, "      - tokensFile:", "      - removalBrake: { max: 100% }\n        tokensFile:"))
 	o := newFaultRun(t, victim.Bridge, proxy, "k")
-	o.mortal, o.arm = true, func() func() bool {
+	o.journal = newFaultJournal(apptest.Control(t, victim.File))
+	o.mortal, o.journal.mortal = true, true
+	o.arm = func() func() bool {
 		struck := o.atCall(func() {
 			_ = victim.Cmd.Process.Kill() // a process that stays alive would not free its port
 			victim.Rest()
@@ -66,12 +71,14 @@ func TestKills(t *testing.T) {
 			killed := struck()
 			if killed {
 				victim.Start(t)
+				o.settled(t)
 			}
 			return killed
 		}
 	}
 	o.suffer(t, *kills)
 	o.compare(t)
+	o.verify(t)
 	t.Logf("killed %d times, with seed %d", o.struck, *ordealSeed)
 	if o.struck < *kills {
 		t.Errorf("killed %d times of %d", o.struck, *kills)
@@ -158,7 +165,8 @@ type faultRun struct {
 	// broke, and reports whether the fault happened.
 	arm func() (struck func() bool)
 	// mortal says that the bridge may be killed, so a request may have no answer.
-	mortal bool
+	mortal  bool
+	journal *faultJournal // nil for a bridge without a store
 }
 
 // lies reports whether an error is not an outage.
@@ -267,6 +275,9 @@ func (o *faultRun) once(t *testing.T, method, path, body string, truly ...int) (
 	if o.lies(err) && !slices.Contains(truly, client.StatusOf(err)) {
 		t.Errorf("%s %s was told %v during a fault of %v", method, path, err, o.proxy.Calls())
 	}
+	if method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete {
+		o.attempted(t, path, err)
+	}
 	return answer, err
 }
 
@@ -278,7 +289,9 @@ func (o *faultRun) do(t *testing.T, method, path, body string, done ...int) map[
 		if tries == 3 {
 			t.Fatalf("%s %s: %v, with no fault any more", method, path, err)
 		}
-		if answer, err = o.Send(t, method, path, body); slices.Contains(done, client.StatusOf(err)) {
+		answer, err = o.Send(t, method, path, body)
+		o.attempted(t, path, err)
+		if slices.Contains(done, client.StatusOf(err)) {
 			return nil
 		}
 	}
@@ -319,7 +332,8 @@ func (o *faultRun) settle(t *testing.T, endpoint, attribute, name, body string, 
 		}
 		answer, err = o.Send(t, http.MethodPost, endpoint, body)
 	}
-	if err != nil {
+	acknowledged := err == nil
+	if !acknowledged {
 		found, err := o.Find(t.Context(), endpoint, fmt.Sprintf(`%s eq "%s"`, attribute, name), "")
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s %s is in use, and a look finds %v, %v", endpoint, name, found, err)
@@ -327,6 +341,7 @@ func (o *faultRun) settle(t *testing.T, endpoint, attribute, name, body string, 
 		answer = found[0]
 	}
 	id, _ := answer["id"].(string)
+	o.createdAt(t, endpoint+"/"+id, acknowledged)
 	return id
 }
 
@@ -473,12 +488,16 @@ func (o *faultRun) bulk(t *testing.T) {
 		u := &ordealUser{title: "bulk", active: true, id: ids[fmt.Sprint("u", i)]}
 		if u.id == "" {
 			u.id = o.settle(t, "/Users", "userName", name, u.body(name), http.StatusConflict)
+		} else {
+			o.createdAt(t, "/Users/"+u.id, true)
 		}
 		o.users[name] = u
 	}
 	g := &ordealGroup{id: ids["g"], members: map[string]bool{names[0]: true, names[1]: true, names[2]: true}}
 	if g.id == "" {
 		g.id = o.settle(t, "/Groups", "displayName", group, o.groupBody(group, g.members), http.StatusConflict)
+	} else {
+		o.createdAt(t, "/Groups/"+g.id, true)
 	}
 	o.groups[group] = g
 }

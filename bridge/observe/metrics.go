@@ -121,7 +121,7 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 		openChanges:    s.shown("store_open_changes", "Changes that are in the store and not settled: those that run now, and those that a crash or an outage of the store interrupted."),
 		oldestOpen:     s.shown("store_oldest_open_change_seconds", "Age of the oldest change that is not settled; 0 when all are settled."),
 		intentSeconds:  s.histogram("store_intent_seconds", "Time to record a change durably before it is made. The client waits for it.", prometheus.ExponentialBuckets(0.0005, 2, 15)), //nolint:mnd // up to eight seconds
-		unjournalled:   s.counter("store_unjournalled_changes_total", "Changes that were made while the store did not answer, by reason: ends_access or continue (`store.onFailure`). The outcome is late for changes that the journal gets when the store answers again, and lost for changes that the journal never gets.", "reason", "outcome"),
+		unjournalled:   s.counter("store_unjournalled_changes_total", "Changes that were made while the store did not answer. The reason is ends_access, or continue (`store.onFailure`). The outcome is late if the journal gets the change when the store answers again, and lost if it never gets the change.", "reason", "outcome"),
 	}
 	s.gauge("build_info", "Always 1; the version of the bridge is a label.", "version").WithLabelValues(version).Set(1)
 	m.set = s

@@ -5,7 +5,7 @@ import "time"
 // Reasons why a change is made while the store does not answer.
 const (
 	EndsAccess = "ends_access" // it ends the access of a user
-	Continues  = "continue"    // the configuration lets the bridge make every change
+	Continues  = "continue"    // the configuration lets every change continue
 )
 
 // Journal makes the metrics of a bridge that has a store.

@@ -46,6 +46,10 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 		return false
 	}
 	w.serve(list, like, fitness, func(o keycloak.Organization) *tenant.Tenant { return makes(o, like, revoked) })
+	if w.found == nil {
+		w.found = map[string]bool{}
+	}
+	w.found[realm] = true
 	return true
 }
 

@@ -52,7 +52,8 @@ type Watcher struct {
 	known    map[string]*Known           // by realm
 	proposed map[string]*mapping.Mapping // by tenant
 	wake     chan struct{}
-	replaced int // how often Replace was called
+	replaced int             // how often Replace was called
+	found    map[string]bool // the realms whose organizations were found since then
 }
 
 // Organizations makes the tenant of an organization that the configuration does not name. The
@@ -69,7 +70,7 @@ func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organi
 	defer w.mu.Unlock()
 	w.init()
 	w.replaced++
-	w.Organizations = organizations
+	w.Organizations, w.found = organizations, nil
 	named := map[string]bool{}
 	for _, t := range list {
 		named[t.Path] = true
@@ -245,6 +246,14 @@ func (w *Watcher) sources() (map[string]Organizations, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.Organizations, w.replaced
+}
+
+// Complete reports whether every tenant of a realm is in the registry: the configuration names them all, or their
+// organizations were found. Until then a tenant that is not there may still come.
+func (w *Watcher) Complete(realm string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Organizations[realm] == nil || w.found[realm]
 }
 
 // protectOnce makes a Protector that reads a realm once for all of its tenants.

@@ -65,7 +65,8 @@ type Journal interface {
 	Entry(ctx context.Context, id change.ID) (Entry, error)
 
 	// Applied returns the document of a resource that a client last sent successfully, as the tenant then showed it,
-	// without members. It is kept as long as the tenant has the resource. It returns ErrNotFound for a resource without a document.
+	// without members. It is kept as long as the tenant has the resource. It returns ErrNotFound for a resource without
+	// a document.
 	Applied(ctx context.Context, tenant, resource string) (scim.Document, error)
 
 	// Overlaps returns the memberships that two changes changed at the same time, in the order of the entries. Nobody

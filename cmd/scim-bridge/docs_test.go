@@ -69,8 +69,8 @@ func flagsOnly(args []string) []string {
 	return args
 }
 
-// TestEveryTestOfTheSecurityPageExists: each test that the page names exists.
-func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
+// TestEveryTestThatAPageNamesExists: the pages about security and about the store name a test for each claim.
+func TestEveryTestThatAPageNamesExists(t *testing.T) {
 	t.Parallel()
 	there := map[string]bool{}
 	for _, file := range apptest.TestFiles(t) {
@@ -78,13 +78,15 @@ func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 			there[match[1]] = true
 		}
 	}
-	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(apptest.ReadPage(t, "../../docs/explanation/security.md"), -1)
-	if len(named) < 40 {
-		t.Errorf("the page names %d tests", len(named))
-	}
-	for _, match := range named {
-		if !there[match[1]] {
-			t.Errorf("the page names %s, which is no test", match[1])
+	for page, atLeast := range map[string]int{"explanation/security.md": 40, "explanation/store.md": 20, "adr/0012-the-store.md": 5} {
+		named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(apptest.ReadPage(t, "../../docs/"+page), -1)
+		if len(named) < atLeast {
+			t.Errorf("%s names %d tests", page, len(named))
+		}
+		for _, match := range named {
+			if !there[match[1]] {
+				t.Errorf("%s names %s, which is no test", page, match[1])
+			}
 		}
 	}
 }

@@ -343,6 +343,17 @@ type Customers struct {
 // globex and the realm to the configuration.
 func NewCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) Customers {
 	t.Helper()
+	return newCustomers(t, server, edit, appOptions{}, setup...)
+}
+
+// NewStoredCustomers is NewCustomers for a bridge with the SQLite store that setup describes. See NewStoredBridge.
+func NewStoredCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) Customers {
+	t.Helper()
+	return newCustomers(t, server, edit, appOptions{sqlite: true}, setup...)
+}
+
+func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config), o appOptions, setup ...string) Customers {
+	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
 	AdminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
 	out := Customers{Server: server, Of: map[string]Bridge{}, IDs: map[string]keycloak.OrganizationID{}}
@@ -360,7 +371,7 @@ func NewCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 	if parents["acme"] != "" {
 		flags = append(flags, "--mapping", parents["acme"])
 	}
-	out.Realm = NewBridgeIn(t, server, realm, admin, func(c *config.Config) {
+	out.Realm = newBridgeOf(t, server, RunSetup(t, server, realm, flags...), realm, admin, func(c *config.Config) {
 		r := c.Realms[realm]
 		globex := r.Tenants[0]
 		globex.Organization, globex.OrganizationID, globex.Key = "globex", out.IDs["globex"].String(), out.IDs["globex"].String()
@@ -372,7 +383,7 @@ func NewCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 		if edit != nil {
 			edit(c)
 		}
-	}, flags...)
+	}, o)
 	root := strings.TrimSuffix(out.Realm.Base, "/scim/v2")
 	for alias, token := range map[string]string{"acme": out.Realm.Token, "globex": "token-of-globex"} {
 		b := out.Realm
