@@ -337,8 +337,8 @@ func TestRemovalsOutliveACrash(t *testing.T) {
 	t.Parallel()
 	key, file := ring(t, seal.NewKey()), filepath.Join(t.TempDir(), "store.db")
 	s := open(t, file, key)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
-	told := map[string]bool{}             // the removals that Keycloak got
+	random := rand.New(rand.NewPCG(1, 2))
+	told := map[string]bool{} // the removals that Keycloak got
 	for i := range 200 {
 		id := fmt.Sprint("user-", i)
 		noError(t, s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {
