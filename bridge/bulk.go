@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -34,14 +35,63 @@ func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result
 		return Result{}, err
 	}
 	request.ErrorDocs = s.options.ErrorDocs
+	var data failedData
 	operations := request.Run(ctx, parallel, func(ctx context.Context, op bulk.Operation) bulk.Result {
 		if op.Refused != nil {
+			data.keep(op)
 			return s.result(c, op, Result{}, op.Refused)
 		}
 		came, err := s.operation(ctx, c, op)
+		if err != nil {
+			data.keep(op)
+		}
 		return s.result(c, op, came, err)
 	})
-	return Result{Shown: map[string]any{scim.AttrSchemas: []string{scim.BulkResponseURN}, "Operations": operations}}, nil
+	return Result{
+		Shown:  map[string]any{scim.AttrSchemas: []string{scim.BulkResponseURN}, "Operations": operations},
+		Failed: data.failed(request),
+	}, nil
+}
+
+// FailedOperation is an operation of a bulk request that was refused or failed.
+type FailedOperation struct {
+	Method, Endpoint, ID string // as the client sent them
+	Data                 map[string]any
+	Err                  *scim.Error
+}
+
+// failedData keeps the data of operations that failed. Its zero value is ready.
+type failedData struct {
+	mu       sync.Mutex
+	byNumber map[int]map[string]any
+}
+
+func (d *failedData) keep(op bulk.Operation) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byNumber == nil {
+		d.byNumber = map[int]map[string]any{}
+	}
+	d.byNumber[op.Number] = op.Data
+}
+
+// failed are the operations that failed. One that was tried again can have succeeded.
+func (d *failedData) failed(r *bulk.Request) []FailedOperation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []FailedOperation
+	for i, result := range r.Results {
+		if result == nil || result.Err == nil {
+			continue
+		}
+		op := r.Operations[i]
+		data := op.Data
+		if data == nil { // it began
+			data = d.byNumber[i]
+		}
+		out = append(out, FailedOperation{op.Method, op.Endpoint, op.ID, data, result.Err})
+	}
+	return out
 }
 
 // operation carries out an operation. A panic becomes an error of this operation.

@@ -38,6 +38,8 @@ type Result struct {
 	Version string
 	// Unchanged says that the client of a read already has what would be shown.
 	Unchanged bool
+	// Failed are the operations of a bulk request that were refused or failed, in their order.
+	Failed []FailedOperation
 	// Honoured is the part of the client's preference that was honoured, or "".
 	Honoured Return
 }

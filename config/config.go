@@ -610,7 +610,7 @@ func Default() Config {
 		Log:   Log{Level: LevelInfo},
 
 		Metrics: Metrics{Tenants: NamedTenants{Top: 1000}},
-		Store:   Store{Durability: DurabilityFull, Retention: Retention{Changes: Duration(90 * day)}, OnFailure: OnFailureRefuse},
+		Store:   Store{Durability: DurabilityFull, Retention: Retention{Changes: Duration(90 * day), Activity: Duration(30 * day)}, OnFailure: OnFailureRefuse},
 
 		Tracing: Tracing{Sample: All},
 		Keycloak: Keycloak{

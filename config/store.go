@@ -28,7 +28,7 @@ type Store struct {
 	// changes. A crash of the bridge loses nothing in either case.
 	// Refused: any other value.
 	Durability Durability `json:"durability" change:"restart"`
-	// Retention is `retention`: when the store removes changes.
+	// Retention is `retention`: when the store removes changes and requests.
 	Retention Retention `json:"retention"`
 	// OnFailure is `onFailure`: what happens to a write while the store cannot record it. `refuse` answers 503, and
 	// clients repeat the request later. `continue` makes the change without a record, which the log reports. Requests
@@ -49,13 +49,18 @@ type SQLite struct {
 	File string `json:"file,omitempty" type:"file"`
 }
 
-// Retention says which changes a store keeps.
+// Retention says which changes and requests a store keeps.
 type Retention struct {
 	// Changes is `changes`: how long the store keeps a change; `0` keeps changes for ever.
 	// Refused: less than 1d, except 0; more than 36500d.
 	Changes Duration `json:"changes"`
+	// Activity is `activity`: how long the store keeps a request; `0` keeps requests for ever. A tenant with more than
+	// 250,000 requests, or with more than 128 MiB of them, loses its oldest requests earlier.
+	// Refused: less than 1d, except 0; more than 36500d.
+	Activity Duration `json:"activity"`
 	// MaxBytes is `maxBytes`: how large the database may be in bytes. Above this size the store removes its oldest
-	// changes, also when they are younger than `changes`. `0` is no limit.
+	// requests until they use a quarter of it, and then its oldest changes, also when they are younger than `changes`. `0`
+	// is no limit.
 	// Default: `0`.
 	// Refused: less than 1048576, except 0.
 	MaxBytes int64 `json:"maxBytes"`
@@ -127,10 +132,15 @@ func (k checker) store(s *Store) {
 
 // retention checks what is kept. A short time is a mistake in its unit, and would empty the store.
 func (k checker) retention(r Retention) {
-	const changes, size = "store.retention.changes", "store.retention.maxBytes"
+	const size = "store.retention.maxBytes"
 	const least, most = Duration(day), Duration(36500 * day)
-	if r.Changes != 0 && (r.Changes < least || r.Changes > most) {
-		k.add(changes, fmt.Sprintf("must be 0, or from %v to %v", least, most), "Write a number of days like 90d, or 0 to keep changes for ever")
+	for _, of := range []struct {
+		name, what string
+		keep       Duration
+	}{{"changes", "changes", r.Changes}, {"activity", "requests", r.Activity}} {
+		if of.keep != 0 && (of.keep < least || of.keep > most) {
+			k.add("store.retention."+of.name, fmt.Sprintf("must be 0, or from %v to %v", least, most), "Write a number of days like 90d, or 0 to keep "+of.what+" for ever")
+		}
 	}
 	if r.MaxBytes != 0 && r.MaxBytes < 1<<20 {
 		k.add(size, fmt.Sprintf("must be 0, or %d or more", 1<<20), "Write a number of bytes like 10737418240, or 0 for no limit")

@@ -33,7 +33,7 @@ func TestWithoutASectionThereIsNoStore(t *testing.T) {
 	dir := filepath.Dir(path)
 	want := Store{
 		SQLite: SQLite{File: filepath.Join(dir, "store.db")}, KeyFile: File(filepath.Join(dir, "store-key")), Durability: DurabilityFull,
-		Retention: Retention{Changes: Duration(90 * 24 * time.Hour)}, OnFailure: OnFailureRefuse, Keys: NewSecret(storeKeys),
+		Retention: Retention{Changes: Duration(90 * 24 * time.Hour), Activity: Duration(30 * 24 * time.Hour)}, OnFailure: OnFailureRefuse, Keys: NewSecret(storeKeys),
 	}
 	if !reflect.DeepEqual(c.Store, want) || !c.Store.On() {
 		t.Errorf("the store is %+v, want %+v", c.Store, want)
@@ -43,7 +43,7 @@ func TestWithoutASectionThereIsNoStore(t *testing.T) {
 // TestAStoreMayKeepEverything for ever, and in any size.
 func TestAStoreMayKeepEverything(t *testing.T) {
 	t.Parallel()
-	c, problems := load(newDir(t, withStore(t, "{ sqlite: { file: store.db }, keyFile: store-key, retention: { changes: 0, maxBytes: 0 } }")), noEnv)
+	c, problems := load(newDir(t, withStore(t, "{ sqlite: { file: store.db }, keyFile: store-key, retention: { changes: 0, activity: 0, maxBytes: 0 } }")), noEnv)
 	if len(problems) > 0 || c.Store.Retention != (Retention{}) {
 		t.Errorf("the retention is %+v, %q, want none", c.Store.Retention, texts(problems))
 	}
@@ -133,7 +133,7 @@ func TestAChangeOfTheStoreNeedsARestart(t *testing.T) {
 	write(t, other, NewStoreKey()+"\n", 0o600)
 	now := started
 	now.Store = Store{
-		SQLite: SQLite{File: "other.db"}, KeyFile: File(other), Durability: DurabilityNormal, Retention: Retention{Changes: Duration(day), MaxBytes: 1 << 30},
+		SQLite: SQLite{File: "other.db"}, KeyFile: File(other), Durability: DurabilityNormal, Retention: Retention{Changes: Duration(day), Activity: Duration(2 * day), MaxBytes: 1 << 30},
 		OnFailure: OnFailureContinue, Keys: NewSecret("other"),
 	}
 	if got := Restart(started, now); !reflect.DeepEqual(got, []string{"store.sqlite", "store.keyFile", "store.durability", "store.onFailure"}) {

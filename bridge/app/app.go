@@ -190,12 +190,16 @@ func (a *App) forget(path string) {
 // serverOptions are the options of both SCIM handlers. They share the metrics and the memory budget for bodies.
 func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	c := a.config.Server
-	return server.Options{
+	out := server.Options{
 		Tenants: tenants, PublicURL: string(c.PublicURL), ErrorDocs: string(c.ErrorDocs), Log: a.log, Metrics: a.metrics, Tracer: a.Tracer, Activity: a.activity,
 		Auth:    auth.New(a.authOptions()),
 		MaxBody: c.MaxBodyBytes, Timeout: time.Duration(c.RequestTimeout),
 		TrustedProxies: prefixes(c.TrustedProxies), FailuresPerMinute: c.FailuresPerMinute, Bodies: server.NewBodies(),
 	}
+	if a.options.Store != nil {
+		out.Requests, out.MaxKept = requests{a.options.Store}, store.MaxDocument
+	}
+	return out
 }
 
 // authOptions say where tokens are looked up.

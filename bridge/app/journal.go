@@ -83,6 +83,7 @@ func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, e
 	reason := j.despite(c)
 	switch {
 	case err == nil:
+		changed(ctx, c)
 		return out, nil
 	case errors.Is(ctx.Err(), context.Canceled): // the client has gone
 		j.end(c.ID)
@@ -103,7 +104,15 @@ func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, e
 	}
 	j.log.Warn(told, zap.String("tenant", c.Tenant), zap.String("change", string(c.ID)), zap.String("operation", string(c.Op)),
 		zap.String("resource", c.Resource.Type), zap.String("id", c.Resource.ID), zap.Error(err))
+	changed(ctx, c)
 	return out, nil
+}
+
+// changed tells the request of the context, if there is one, which change it makes.
+func changed(ctx context.Context, c change.Change) {
+	if r := observe.FromContext(ctx); r != nil {
+		r.Changed(string(c.ID), c.Resource.ID)
+	}
 }
 
 // despite is why a change is made while the store does not answer; "" when the change is refused.
@@ -127,6 +136,7 @@ func storeAway(cause error) error {
 
 // Settle implements bridge.Intent. A change that the store cannot settle now waits until the store answers again.
 func (i *intent) Settle(ctx context.Context, c change.Change, failure error) error {
+	changed(ctx, c)
 	if err := i.audit.Settle(ctx, c, failure); err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 // retention says which changes the configuration in force keeps.
 func (a *App) retention() store.Retention {
 	r := a.inForce().Store.Retention
-	return store.Retention{Changes: time.Duration(r.Changes), MaxBytes: r.MaxBytes}
+	return store.Retention{Changes: time.Duration(r.Changes), Activity: time.Duration(r.Activity), MaxBytes: r.MaxBytes}
 }
 
 // KeepStore is one round of the work on the store: it settles what a crash or an outage left open. Serve calls it every
@@ -148,6 +148,7 @@ type keeper struct {
 
 	shown    sync.Mutex  // guards the fields below
 	stats    store.Stats // of the last round
+	dropped  int64       // the rows of requests that the log has reported as missing
 	hasStats bool        // whether the last round could read them
 }
 
@@ -363,9 +364,9 @@ func (k *keeper) prune(ctx context.Context) {
 	n, err := k.store.Prune(ctx, k.retention())
 	switch {
 	case err != nil && ctx.Err() == nil:
-		k.log.Warn("old entries of the journal cannot be removed", zap.Error(err))
+		k.log.Warn("old changes and requests cannot be removed from the store", zap.Error(err))
 	case n > 0:
-		k.log.Info("old entries of the journal are removed", zap.Int64("entries", n))
+		k.log.Info("old changes and requests are removed from the store", zap.Int64("rows", n))
 	}
 }
 
@@ -378,6 +379,10 @@ func (k *keeper) readStats(ctx context.Context) error {
 	})
 	k.shown.Lock()
 	defer k.shown.Unlock()
+	if lost := stats.Dropped - k.dropped; err == nil && lost > 0 {
+		k.dropped = stats.Dropped
+		k.log.Warn("requests are missing in the activity: too many of them waited for the store, or the store could not write them", zap.Int64("requests", lost))
+	}
 	k.stats, k.hasStats = stats, err == nil
 	return err
 }
@@ -389,7 +394,7 @@ func (k *keeper) shows() observe.Store {
 	k.mu.Unlock()
 	k.shown.Lock()
 	defer k.shown.Unlock()
-	return observe.Store{Away: away, Known: k.hasStats, Entries: k.stats.Entries, Bytes: k.stats.Bytes, Open: k.stats.Open, Oldest: k.stats.Oldest}
+	return observe.Store{Away: away, Known: k.hasStats, Entries: k.stats.Entries, Bytes: k.stats.Bytes, Open: k.stats.Open, Oldest: k.stats.Oldest, Requests: k.stats.Activities, Dropped: k.stats.Dropped}
 }
 
 // stop journals what still waits, and closes the store. No request may run any more.

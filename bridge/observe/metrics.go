@@ -32,7 +32,7 @@ type Metrics struct {
 	unjournalled   *prometheus.CounterVec
 
 	indexResources, indexBytes, indexAge, withoutKey, sharedIDs, feedAge, tokenExpiry, fit, mapping, lastRequest *prometheus.Desc
-	storeAway, storeEntries, storeBytes, openChanges, oldestOpen                                                 *prometheus.Desc
+	storeAway, storeEntries, storeBytes, openChanges, oldestOpen, storeRequests, storeDropped                    *prometheus.Desc
 
 	tenants tenants
 
@@ -74,6 +74,11 @@ func (s *set) histogram(name, help string, buckets []float64, labels ...string) 
 	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: s.add("histogram", name, help, labels), Help: help, Buckets: buckets}, labels)
 	s.registry.MustRegister(v)
 	return v
+}
+
+// shownTotal is shown for a counter.
+func (s *set) shownTotal(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(s.add("counter", name, help, labels), help, labels, nil)
 }
 
 // shown describes a gauge whose value is computed when the metrics are read; see collector.
@@ -120,6 +125,8 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 		storeBytes:     s.shown("store_bytes", "Size of the store."),
 		openChanges:    s.shown("store_open_changes", "Changes that are in the store and not settled: those that run now, and those that a crash or an outage of the store interrupted."),
 		oldestOpen:     s.shown("store_oldest_open_change_seconds", "Age of the oldest change that is not settled; 0 when all are settled."),
+		storeRequests:  s.shown("store_activity_rows", "Requests in the activity."),
+		storeDropped:   s.shownTotal("store_activity_dropped_total", "Requests that are missing in the activity, because too many of them waited for the store, or because the store could not write them."),
 		intentSeconds:  s.histogram("store_intent_seconds", "Time to record a change durably before it is made. The client waits for it.", prometheus.ExponentialBuckets(0.0005, 2, 15)), //nolint:mnd // up to eight seconds
 		unjournalled:   s.counter("store_unjournalled_changes_total", "Changes that were made while the store did not answer. The reason is ends_access, or continue (`store.onFailure`). The outcome is late if the journal gets the change when the store answers again, and lost if it never gets the change.", "reason", "outcome"),
 	}

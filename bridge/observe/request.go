@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 )
 
@@ -15,7 +16,10 @@ type Request struct {
 	Client  string // the name of the client's credential
 	KeyID   string // of the credential, when it is a static token
 	calls   atomic.Int64
-	traced  func(context.Context) context.Context // nil without a Tracer
+
+	mu               sync.Mutex // operations of a bulk request run at the same time
+	change, resource string
+	traced           func(context.Context) context.Context // nil without a Tracer
 }
 
 // Traced begins the span of the request; call it when the client is known. Calls with the returned context belong to
@@ -47,3 +51,18 @@ func CountCall(ctx context.Context) {
 
 // Calls is how many calls to Keycloak the request has made.
 func (r *Request) Calls() int64 { return r.calls.Load() }
+
+// Changed says which change the request makes or has made, and the id of its resource; "" while that is not known. Of
+// several changes the request remembers the last.
+func (r *Request) Changed(change, resource string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.change, r.resource = change, resource
+}
+
+// Change is what Changed said last; "" for a request that changes nothing.
+func (r *Request) Change() (change, resource string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.change, r.resource
+}

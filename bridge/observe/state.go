@@ -30,6 +30,8 @@ type Store struct {
 	// change.
 	Entries, Bytes, Open int64
 	Oldest               time.Duration
+	// Requests are the rows of requests, and Dropped the rows that could not be written since the start.
+	Requests, Dropped int64
 }
 
 // State are values that are read when the metrics are read. It has its own types because this package imports no
@@ -62,7 +64,7 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry, c.m.storeAway, c.m.storeEntries, c.m.storeBytes, c.m.openChanges, c.m.oldestOpen} {
+	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry, c.m.storeAway, c.m.storeEntries, c.m.storeBytes, c.m.openChanges, c.m.oldestOpen, c.m.storeRequests, c.m.storeDropped} {
 		to <- desc
 	}
 }
@@ -97,6 +99,8 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		gauge(c.m.storeBytes, float64(s.Bytes))
 		gauge(c.m.openChanges, float64(s.Open))
 		gauge(c.m.oldestOpen, s.Oldest.Seconds())
+		gauge(c.m.storeRequests, float64(s.Requests))
+		to <- prometheus.MustNewConstMetric(c.m.storeDropped, prometheus.CounterValue, float64(s.Dropped))
 	}
 }
 

@@ -24,8 +24,8 @@ func newEcho(s *Server) http.Handler {
 	for _, at := range roots() {
 		for _, rt := range routes() {
 			answer := func(c echo.Context) error {
-				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context, memory *share) (bridge.Result, error) {
-					return s.serve(ctx, c.Response(), c.Request(), c.RealIP(), at, rt, memory)
+				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context, of *asked) (bridge.Result, error) {
+					return s.serve(ctx, c.Response(), c.Request(), c.RealIP(), at, rt, of)
 				})
 				return nil
 			}
@@ -36,7 +36,7 @@ func newEcho(s *Server) http.Handler {
 		}
 	}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		s.answer(c.Response(), c.Request(), "unknown", func(context.Context, *share) (bridge.Result, error) {
+		s.answer(c.Response(), c.Request(), "unknown", func(context.Context, *asked) (bridge.Result, error) {
 			return bridge.Result{}, routingError(err)
 		})
 	}

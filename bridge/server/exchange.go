@@ -22,7 +22,7 @@ type exchange struct {
 	limit   string // the name by which the client knows maxBody, for an error; "" for no name
 	params  url.Values
 	call    bridge.Call
-	memory  *share // for the body
+	asked   *asked // has the memory for the body
 }
 
 // parseQuery reads the query string strictly. A semicolon or a bad escape would otherwise drop a parameter. A list
@@ -83,10 +83,11 @@ func (x *exchange) body() (map[string]any, error) {
 		return nil, err
 	}
 	data, err := x.read()
+	x.asked.sent(data, x.request.ContentLength)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.memory.grow(x.call.By.Tenant.Path, footprint(data)); err != nil {
+	if err := x.asked.grow(x.call.By.Tenant.Path, footprint(data)); err != nil {
 		return nil, err
 	}
 	return scim.Decode(data)
@@ -102,7 +103,7 @@ func (x *exchange) read() ([]byte, error) {
 	if !known { // a chunked body has no length
 		size = x.maxBody
 	}
-	if err := x.memory.grow(x.call.By.Tenant.Path, size); err != nil {
+	if err := x.asked.grow(x.call.By.Tenant.Path, size); err != nil {
 		return nil, err
 	}
 	var data []byte

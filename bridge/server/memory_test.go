@@ -182,7 +182,7 @@ func TestABodyWithoutMemoryIs503(t *testing.T) {
 func TestAPanicGivesTheMemoryBack(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	s.answer(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(_ context.Context, memory *share) (bridge.Result, error) {
+	s.answer(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(_ context.Context, memory *asked) (bridge.Result, error) {
 		if err := memory.grow("acme", 1000); err != nil {
 			t.Error(err)
 		}

@@ -45,6 +45,10 @@ type Options struct {
 	// Bodies is the memory budget for request bodies. Several handlers may share it.
 	Bodies *Bodies
 
+	// Requests remembers the requests; nil for nobody. MaxKept is the largest body that it gets, in bytes.
+	Requests Requests
+	MaxKept  int64
+
 	// Operator means that only the operator of the bridge can reach the handler. Requests need no credential and may
 	// do everything.
 	Operator bool
@@ -64,18 +68,23 @@ func New(service *bridge.Service, o Options) http.Handler {
 
 // serve answers a request on a route. It finds the tenant and checks the credential and its scopes before it reads
 // anything else. address is the client's address.
-func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route, memory *share) (bridge.Result, error) {
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route, of *asked) (bridge.Result, error) {
 	segments, ok := split(r.URL.EscapedPath())
 	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
 		return bridge.Result{}, scim.NoEndpoint()
 	}
 	path := at.path(segments)
+	of.route = rt
+	if strings.HasSuffix(rt.path, "/:id") {
+		of.id = segments[len(segments)-1]
+	}
 	if rt.path == "/ServiceProviderConfig" && strings.Join(r.Header.Values("Authorization"), "") == "" {
 		// RFC 7643 section 5: readable without credentials, for any name of a tenant.
 		return s.service.AnyServiceProviderConfig(tenant.BaseURL(s.options.PublicURL, path)), nil
 	}
 	principal, err := s.authenticate(ctx, path, r, address)
 	if err == nil {
+		of.by = principal
 		ctx = observe.FromContext(ctx).Traced(ctx)
 		err = s.authorise(ctx, principal, rt)
 	}
@@ -91,14 +100,11 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if params.Has("filter") && rt.method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
 		return bridge.Result{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "a filter in the URL is only possible with GET; send the filter in the body of a POST to /.search")
 	}
-	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, memory: memory}
+	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, asked: of}
 	x.call = bridge.Call{
 		By: principal, Endpoint: rt.endpoint, Origin: s.origin(),
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"), Return: preferredReturn(r.Header.Values("Prefer")),
-		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")},
-	}
-	if strings.HasSuffix(rt.path, "/:id") {
-		x.call.ID = segments[len(segments)-1]
+		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")}, ID: of.id,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
@@ -130,16 +136,16 @@ func split(escaped string) (segments []string, ok bool) {
 }
 
 // answer runs work and writes its result, also when work panics. No other function writes a response.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context, *share) (bridge.Result, error)) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context, *asked) (bridge.Result, error)) {
 	start := time.Now()
 	seen := &observe.Request{ID: requestID(r)}
 	traced := s.options.Tracer.Request(seen, r.Header, knownMethod(r.Method), pattern, start)
 	s.options.Metrics.InFlight(1)
 	defer s.options.Metrics.InFlight(-1)
-	memory := &share{of: s.options.Bodies}
-	defer memory.release()
+	of := &asked{share: share{of: s.options.Bodies}, most: s.options.MaxKept}
+	defer of.release()
 	ctx := observe.WithRequest(r.Context(), seen)
-	came, err := s.guarded(func() (bridge.Result, error) { return work(ctx, memory) })
+	came, err := s.guarded(func() (bridge.Result, error) { return work(ctx, of) })
 	w.Header().Set("X-Request-Id", seen.ID)
 	status := s.write(w, r.Method, came, err)
 	took := time.Since(start)
@@ -157,6 +163,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 		s.options.Activity.Answered(seen.Tenant, tenant.Request{At: start, Client: seen.Client, Method: knownMethod(r.Method), Route: pattern, Status: status, Code: failed})
 	}
 	s.log(seen, r, pattern, status, err, took)
+	if s.options.Requests != nil {
+		s.note(of, seen, Request{At: start, Took: took, Method: knownMethod(r.Method), Route: pattern, Status: status}, came, err)
+	}
 }
 
 // knownMethod limits the values of a label, because a client can invent methods.

@@ -67,7 +67,7 @@ func TestWhateverHappensIsASCIMError(t *testing.T) {
 			t.Parallel()
 			s, _ := newServer(t)
 			w := httptest.NewRecorder()
-			s.answer(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(context.Context, *share) (bridge.Result, error) { return c.work() })
+			s.answer(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(context.Context, *asked) (bridge.Result, error) { return c.work() })
 			var e struct{ Status, Detail string }
 			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != c.status || e.Detail == "" {
 				t.Errorf("answer = %d %s, %v, want %d with a detail", w.Code, w.Body, err, c.status)

@@ -17,6 +17,7 @@ import (
 // kept in UTC, at least to the microsecond.
 type Store interface {
 	Journal
+	Activities
 	Prover
 	Keeper
 	Tokens
@@ -52,8 +53,8 @@ type Journal interface {
 	// is no longer open meanwhile. A change whose settlement was lost is open after the next start. Settle returns
 	// ErrNotOpen for a change that is not open.
 	Settle(ctx context.Context, c change.Change) error
-	// Flush waits until every change that was settled before is an Entry that every Query finds. It returns an error
-	// while a settlement cannot be committed.
+	// Flush waits until every change that was settled before is an Entry that every Query finds, and until every row of
+	// Act before is written or dropped. It returns an error while something cannot be committed.
 	Flush(ctx context.Context) error
 
 	// Open returns the open changes in the order of their Intend. They are as they were intended.
@@ -143,10 +144,11 @@ type BrokenError struct {
 // Keeper does the work of the store's operator.
 type Keeper interface {
 	// Forget erases a person: everything that is sealed or searchable in each entry about the person, and the documents
-	// of Applied. It returns the number of entries that it erased. The journal still verifies. An entry with the
-	// operation change.Erased, or several for many entries, says so: with the id of the user, and with the tenant of the
-	// last entry that was erased. There is no such entry when none was erased. The id of the user finds the entries
-	// afterwards, and no other identifier does.
+	// of Applied. It also erases the document of each request that names the person or is about the person's user. It returns the
+	// number of entries and requests that it erased. The journal still verifies. An entry with the operation
+	// change.Erased, or several for many entries, says so: with the id of the user, and with the tenant of the last entry
+	// that was erased. There is no such entry when no entry was erased. The id of the user finds the entries afterwards,
+	// and no other identifier does.
 	//
 	// The identifiers name the user that an entry or an open change with one of them changed. An ID may also be of a
 	// member of groups. With several users Forget returns ErrAmbiguous, and ErrNobody without an identifier. While a
@@ -154,9 +156,9 @@ type Keeper interface {
 	// erased too, when they have one of the person's identifiers. When every entry of the user was pruned, only the ID
 	// finds the documents of Applied.
 	Forget(ctx context.Context, p Person) (int, error)
-	// Prune removes the oldest entries, in small steps between the commits of changes. It returns their number. It ends
-	// at the first entry that is to be kept, so what remains has no gap, although a clock jumped back. Open changes and
-	// the documents of Applied stay.
+	// Prune removes the oldest entries and the oldest rows of requests, in small steps between the commits of changes.
+	// It returns their number. It ends at the first entry that is to be kept, so what remains has no gap, although a
+	// clock jumped back. Open changes and the documents of Applied stay.
 	Prune(ctx context.Context, r Retention) (int64, error)
 	// Rekey seals everything that is sealed with an older key again, with the newest key. Afterwards the older keys
 	// are not needed.
@@ -167,10 +169,13 @@ type Keeper interface {
 	Stats(ctx context.Context) (Stats, error)
 }
 
-// Retention says which entries are kept.
+// Retention says which entries and rows are kept.
 type Retention struct {
 	Changes  time.Duration // how long an entry is kept after its settlement, at least; 0 for always
-	MaxBytes int64         // how large the store may be: Bytes of Stats; 0 for any size
+	Activity time.Duration // how long the row of a request and the counts are kept; 0 for always
+	// MaxBytes is how large the store may be: Bytes of Stats; 0 for any size. Rows of requests get a quarter of it. What
+	// they use beyond is removed before the first entry.
+	MaxBytes int64
 }
 
 // Stats is the size of a store.
@@ -180,4 +185,7 @@ type Stats struct {
 	Open    int64         `json:"open"` // changes that are not settled
 	Oldest  time.Duration `json:"-"`    // the age of the oldest open change; 0 when no change is open
 	Waiting int64         `json:"-"`    // settled changes that wait for a commit
+
+	Activities int64 `json:"activities"` // rows of requests
+	Dropped    int64 `json:"dropped"`    // rows of requests that could not be written, since the start
 }

@@ -17,10 +17,13 @@ type Request struct {
 	Operations   []Operation
 	// ErrorDocs is the URL of the page that explains errors, or ""; see scim.Error.
 	ErrorDocs string
+	// Results are the results of the operations after Run, in their order; nil for an operation that did not run.
+	Results []*Result
 }
 
 // Operation is one member of "Operations".
 type Operation struct {
+	Number   int            // its place in the request, from 0
 	Method   string         // POST, PUT, PATCH or DELETE
 	BulkID   string         // "" when absent
 	Version  string         // the version of the resource that is changed, as in If-Match; "" for any
@@ -65,6 +68,7 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 	r.Operations = make([]Operation, len(elements))
 	for i, element := range elements {
 		op := &r.Operations[i]
+		op.Number = i
 		object, ok := element.(map[string]any)
 		if !ok {
 			op.Refused = scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "an operation must be an object")

@@ -54,6 +54,7 @@ func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any
 		}
 	}
 	run.all(ctx, parallel)
+	r.Results = run.results
 	var out []map[string]any
 	for i, op := range r.Operations {
 		if result := run.results[i]; result != nil {

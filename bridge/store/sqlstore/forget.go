@@ -64,6 +64,11 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		count += n
 	}
+	requests, err := s.forgetActivity(ctx, p.Identifiers(), who)
+	if err != nil {
+		return count, err
+	}
+	count += requests
 	// The write-ahead log still has the former pages.
 	return count, s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
 }

@@ -25,7 +25,10 @@ func (s *Store) Prune(ctx context.Context, r store.Retention) (int64, error) {
 	if err := s.flushLocked(ctx); err != nil {
 		return 0, err
 	}
-	var out int64
+	out, err := s.pruneActivity(ctx, r)
+	if err != nil {
+		return out, err
+	}
 	for {
 		n, err := s.pruneStep(ctx, r)
 		out += n
@@ -170,6 +173,8 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	s.w.mu.Lock()
 	out.Waiting = int64(len(s.w.waiting))
 	s.w.mu.Unlock()
+	all, _ := s.usage.total()
+	out.Activities, out.Dropped = all.Rows, s.w.queue.losses()
 	return out, nil
 }
 
@@ -203,10 +208,12 @@ func (s *Store) Rekey(ctx context.Context) error {
 			return err
 		}
 	}
-	for more := true; more; {
-		var err error
-		if more, err = s.rekeyApplied(ctx); err != nil {
-			return err
+	for _, step := range []func(context.Context) (bool, error){s.rekeyApplied, s.rekeyActivity} {
+		for more := true; more; {
+			var err error
+			if more, err = step(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {
@@ -241,6 +248,9 @@ func (s *Store) newGeneration(ctx context.Context) error {
 				return err
 			}
 			l := link{first: s.state.number + 1, before: s.state.link}
+			if k.chains[len(k.chains)-1].first == l.first { // it has linked no entry, and is sealed again
+				return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
+			}
 			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
 				return err
 			}

@@ -82,6 +82,9 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	if err := s.loadUses(ctx, tx); err != nil {
 		return err
 	}
+	if err := s.loadUsage(ctx, tx); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 

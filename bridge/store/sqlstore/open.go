@@ -30,6 +30,7 @@ type Options struct {
 	// last changes.
 	Normal bool
 	Now    func() time.Time // nil for time.Now
+	Share  store.Share      // of the rows of each tenant; zero for store.DefaultShare
 }
 
 // Store is a store.Store in a SQLite database.
@@ -43,6 +44,8 @@ type Store struct {
 
 	keys  atomic.Pointer[keys]
 	state state // of the journal; only the writer uses it after Open
+	acts  int64 // the number of the last row of a request; only the writer uses it after Open
+	usage usage // of the rows of requests
 
 	ledger ledger
 
@@ -88,6 +91,9 @@ const pageSize = 8192
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Share == (store.Share{}) {
+		o.Share = store.DefaultShare
 	}
 	if hostile(o.File) {
 		return nil, fmt.Errorf("the path of the store %q has a character that a path of a database cannot have (? # %%): choose another store.sqlite.file", o.File)
@@ -245,7 +251,7 @@ func (s *Store) away(err error) error {
 		return nil
 	case known, broken:
 		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound),
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrNoActivity),
 		errors.Is(err, store.ErrTokenExists), errors.Is(err, store.ErrTokenRevoked), errors.Is(err, store.ErrNoToken):
 		return err
 	}

@@ -26,9 +26,12 @@ type writer struct {
 	mu      sync.Mutex
 	waiting []settlement // settled changes that wait for a commit, oldest first
 	notes   []note       // what the next commit writes too; see note
-	flushed []chan error // who waits until waiting is empty
+	flushed []flusher    // who waits until all that waited before is written
 	broken  error        // why the last commit failed; nil after a commit
 
+	queue *queue // the rows of requests that wait for a commit
+
+	closing bool  // only the goroutine uses it
 	commits int64 // for tests; only the goroutine changes it while the store is open
 }
 
@@ -42,6 +45,12 @@ type job struct {
 	// outside says that run is executed outside a transaction.
 	outside bool
 	done    chan error
+}
+
+// flusher waits until every settlement is written, and until the first rows of the queue no longer wait.
+type flusher struct {
+	done  chan error
+	first int64
 }
 
 // Bounds of a batch and of what waits.
@@ -60,6 +69,7 @@ var errClosed = errors.New("the store is closed")
 func newWriter(s *Store, db *sql.DB) *writer {
 	return &writer{
 		s: s, db: db, statements: map[string]*sql.Stmt{}, jobs: make(chan *job, maxBatch), kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		queue: newQueue(),
 	}
 }
 
@@ -149,15 +159,16 @@ func (w *writer) wake() {
 	}
 }
 
-// flush waits until every settlement and every note that waits now is committed. It fails when a commit fails.
+// flush waits until every settlement, every note and every row that waits now is committed. It fails when a commit fails.
 func (w *writer) flush(ctx context.Context) error {
+	_, first := w.queue.waits()
 	w.mu.Lock()
-	if len(w.waiting)+len(w.notes) == 0 {
+	if len(w.waiting)+len(w.notes) == 0 && w.queue.done(first) {
 		w.mu.Unlock()
 		return nil
 	}
 	done := make(chan error, 1)
-	w.flushed = append(w.flushed, done)
+	w.flushed = append(w.flushed, flusher{done, first})
 	w.mu.Unlock()
 	w.wake()
 	select {
@@ -177,8 +188,9 @@ func (w *writer) flush(ctx context.Context) error {
 
 func (w *writer) loop() {
 	defer close(w.done)
-	timer := time.NewTimer(time.Hour)
+	timer, late := time.NewTimer(time.Hour), time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer late.Stop()
 	for {
 		select {
 		case j := <-w.jobs:
@@ -187,14 +199,32 @@ func (w *writer) loop() {
 			w.company(timer)
 		case <-timer.C: // after a commit that failed
 			w.batch(nil)
+		case <-w.queue.wake: // the rows of requests wait for a commit of something else
+		case <-late.C: // there was no such commit
+			w.batch(nil)
 		case <-w.quit:
 			w.end()
 			return
 		}
-		if w.failing() {
+		more, broken, urgent := w.more()
+		switch {
+		case more && broken:
 			timer.Reset(again)
+		case more:
+			w.wake()
+		}
+		if wait, waits := w.queue.wait(time.Now(), urgent); waits {
+			late.Reset(wait)
 		}
 	}
+}
+
+// more reports whether something waits that a batch did not write, whether that is because a commit failed, and whether
+// somebody waits for it.
+func (w *writer) more() (more, broken, urgent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting) > 0, w.broken != nil, len(w.flushed) > 0
 }
 
 // company lets settlements wait for a job, unless somebody waits for them.
@@ -231,7 +261,12 @@ func (w *writer) company(timer *time.Timer) {
 
 // end writes what waits, and answers everybody else.
 func (w *writer) end() {
-	w.batch(nil)
+	w.queue.close()
+	for before := w.left() + 1; before > w.left(); {
+		before = w.left()
+		w.closing = true
+		w.batch(nil)
+	}
 	for {
 		select {
 		case j := <-w.jobs:
@@ -241,13 +276,15 @@ func (w *writer) end() {
 		}
 		break
 	}
-	w.answer(errClosed)
+	w.release(errClosed)
 }
 
-func (w *writer) failing() bool {
+// left is how much waits.
+func (w *writer) left() int {
+	n, _ := w.queue.waits()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.waiting) > 0
+	return n + len(w.waiting)
 }
 
 // batch writes one job, the jobs and settlements that wait, and commits them together.
@@ -286,7 +323,7 @@ func (w *writer) batch(first *job) {
 // commit writes jobs and settlements. When a part of the batch fails, each part is written by itself, so that only the
 // part fails.
 func (w *writer) commit(jobs []*job, settled []settlement) {
-	all := make([]part, 0, len(jobs)+len(settled))
+	all := make([]part, 0, len(jobs)+len(settled)+1)
 	for _, one := range settled {
 		all = append(all, part{run: one.write})
 	}
@@ -297,6 +334,9 @@ func (w *writer) commit(jobs []*job, settled []settlement) {
 		}
 		all = append(all, part{run: j.run, committed: j.committed, done: j.done})
 	}
+	if acted := w.acted(w.closing); acted != nil { // the last part, see each
+		all = append(all, part{run: acted.write, acted: acted})
+	}
 	if len(all) == 0 && !w.hasNotes() {
 		return
 	}
@@ -305,14 +345,14 @@ func (w *writer) commit(jobs []*job, settled []settlement) {
 	case err == nil:
 		w.settled(len(settled), nil)
 		for _, p := range all {
-			p.answer(nil)
+			p.answer(w, nil, true)
 		}
 	case failed && len(all) > 1:
 		w.each(all, len(settled))
 	default:
 		w.settled(0, err)
 		for _, p := range all {
-			p.answer(err)
+			p.answer(w, err, false)
 		}
 	}
 }
@@ -322,9 +362,15 @@ type part struct {
 	run       func(ctx context.Context, w *writer) error
 	committed func()     // may be nil
 	done      chan error // nil for a settlement
+	acted     *acted     // nil for the others
 }
 
-func (p part) answer(err error) {
+// answer tells how the commit of the part ended. others says that another part of the batch was committed.
+func (p part) answer(w *writer, err error, others bool) {
+	if p.acted != nil {
+		p.acted.ended(w, err, others)
+		return
+	}
 	if err == nil && p.committed != nil {
 		p.committed()
 	}
@@ -349,12 +395,17 @@ func (w *writer) each(all []part, settled int) {
 				n++
 			}
 		}
-		p.answer(err)
+		if p.acted == nil {
+			p.answer(w, err, committed)
+		}
 	}
 	if !committed && broken == nil && w.hasNotes() {
 		broken = last // who waits for the notes must not think that they are committed
 	}
 	w.settled(n, broken)
+	if p := all[len(all)-1]; p.acted != nil {
+		p.answer(w, last, committed)
+	}
 }
 
 // transaction writes parts in one transaction. failed reports that a part failed, and not the commit.
@@ -391,23 +442,26 @@ func (w *writer) settled(n int, err error) {
 	defer w.mu.Unlock()
 	w.waiting = append(w.waiting[:0:0], w.waiting[n:]...)
 	w.broken = err
-	if len(w.waiting) == 0 || err != nil {
-		w.answerLocked(err)
-	}
+	w.releaseLocked(err)
 }
 
-// answer tells everybody who waits for settlements.
-func (w *writer) answer(err error) {
+// release answers who waits for nothing any more. After an error it answers everybody.
+func (w *writer) release(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answerLocked(err)
+	w.releaseLocked(err)
 }
 
-func (w *writer) answerLocked(err error) {
-	for _, done := range w.flushed {
-		done <- err
+func (w *writer) releaseLocked(err error) {
+	var still []flusher
+	for _, f := range w.flushed {
+		if err == nil && (len(w.waiting) > 0 || !w.queue.done(f.first)) {
+			still = append(still, f)
+			continue
+		}
+		f.done <- err
 	}
-	w.flushed = nil
+	w.flushed = still
 }
 
 // exec executes a statement without arguments.

@@ -31,7 +31,19 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"Forget":   func(ctx context.Context) error { return second(s.Forget(ctx, store.Person{ID: anna})) },
 		"Prune":    func(ctx context.Context) error { return second(s.Prune(ctx, store.Retention{MaxBytes: 1})) },
 		"Rekey":    s.Rekey,
-		"Tokens":   func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
+		"Activity": func(ctx context.Context) error { return second(s.Activity(ctx, string(open.ID))) },
+		"Counts":   func(ctx context.Context) error { return second(s.Counts(ctx, store.CountQuery{})) },
+		"Activities": func(ctx context.Context) error {
+			var errs []error
+			for a, err := range s.Activities(ctx, store.ActivityQuery{}) {
+				if err == nil {
+					return fmt.Errorf("request %s was read", a.ID)
+				}
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		},
+		"Tokens": func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
 		"AddToken": func(ctx context.Context) error {
 			return s.AddToken(ctx, store.Token{Of: store.Owner{Realm: "r", Key: "k"}})
 		},

@@ -85,7 +85,8 @@ func (m *Memory) Prune(ctx context.Context, r store.Retention) (int64, error) {
 		return 0, err
 	}
 	defer m.mutex.Unlock()
-	large := m.bytes()
+	gone := m.requests.prune(m.now(), r, m.bytes())
+	large := m.bytes() + m.requests.bytes()
 	var old int
 	for ; old < len(m.entries); old++ {
 		e := m.entries[old]
@@ -100,7 +101,7 @@ func (m *Memory) Prune(ctx context.Context, r store.Retention) (int64, error) {
 	}
 	m.entries = slices.Delete(m.entries, 0, old)
 	m.pruned += int64(old)
-	return int64(old), nil
+	return int64(old) + gone, nil
 }
 
 func (m *Memory) bytes() int64 {
@@ -128,7 +129,10 @@ func (m *Memory) Stats(ctx context.Context) (store.Stats, error) {
 		return store.Stats{}, err
 	}
 	defer m.mutex.Unlock()
-	return store.Stats{Entries: int64(len(m.entries)), Bytes: m.bytes(), Open: int64(len(m.open)), Oldest: m.oldest()}, nil
+	return store.Stats{
+		Entries: int64(len(m.entries)), Bytes: m.bytes() + m.requests.bytes(), Open: int64(len(m.open)), Oldest: m.oldest(),
+		Activities: int64(len(m.requests.rows)), Dropped: m.requests.dropped,
+	}, nil
 }
 
 // Forget implements store.Keeper.
@@ -156,8 +160,9 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 	}
 	id := cmp.Or(who.ID, p.ID) // every entry of the user may be pruned
 	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return of.resource == id })
+	requests := m.forgetRequests(p.Identifiers(), who)
 	if count == 0 {
-		return 0, nil
+		return requests, nil
 	}
 	m.forgetOverlaps(who)
 	m.record(change.Change{
@@ -165,7 +170,7 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
 		Op: change.Erased, Resource: change.Resource{Type: userType, ID: who.ID}, Outcome: change.Done,
 	})
-	return count, nil
+	return count + requests, nil
 }
 
 // forgetOverlaps removes a person from the overlaps.

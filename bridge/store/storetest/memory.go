@@ -40,6 +40,7 @@ type Memory struct {
 	overlaps []store.Overlap
 	applied  map[applied]scim.Document
 	held     held
+	requests requests
 }
 
 // applied names a resource of a tenant.
@@ -70,7 +71,14 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now())}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests()}
+}
+
+// Share sets what the rows of one tenant may use.
+func (m *Memory) Share(s store.Share) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.requests.share = s
 }
 
 // Fail makes every method return an error that wraps store.ErrAway and err, until Fail(nil).

@@ -64,3 +64,13 @@ func TestASettlementThatFailsLeavesTheChangeOpen(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMemoryKeepsTheShares runs the tests of the shares of tenants.
+func TestMemoryKeepsTheShares(t *testing.T) {
+	t.Parallel()
+	storetest.RunShares(t, func(_ *testing.T, now func() time.Time, share store.Share) store.Store {
+		m := storetest.NewMemory(now)
+		m.Share(share)
+		return m
+	})
+}

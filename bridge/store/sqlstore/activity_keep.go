@@ -1,0 +1,188 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+)
+
+// pruneActs is the number of rows of requests that are removed in one commit. A writer waits for such a commit.
+const pruneActs = 50
+
+// pruneActivity removes rows and counts that are too old. Then it removes the oldest rows of the tenant with the most,
+// while the store is too large and the rows use more than their part.
+func (s *Store) pruneActivity(ctx context.Context, r store.Retention) (int64, error) {
+	var out int64
+	if r.Activity > 0 {
+		oldest := micros(s.o.Now().Add(-r.Activity))
+		for {
+			n, err := s.removeActs(ctx, "SELECT number, tenant, bytes, subjects FROM activity WHERE at < ? ORDER BY at LIMIT ?", oldest)
+			out += n
+			if err != nil {
+				return out, err
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	if err := s.pruneTallies(ctx, r.Activity); err != nil {
+		return out, err
+	}
+	const quarter = 4
+	for r.MaxBytes > 0 {
+		size, err := s.size(ctx)
+		used, largest := s.usage.total()
+		if err != nil || size <= r.MaxBytes || used.Bytes <= r.MaxBytes/quarter {
+			return out, err
+		}
+		n, err := s.removeActs(ctx, "SELECT number, tenant, bytes, subjects FROM activity WHERE tenant = ? ORDER BY number LIMIT ?", largest)
+		out += n
+		if err != nil || n == 0 {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// removeActs removes the first rows that a query selects, and returns their number.
+func (s *Store) removeActs(ctx context.Context, query string, args ...any) (int64, error) {
+	var n int64
+	var to usageChange
+	err := s.w.send(&job{
+		ctx: ctx, done: make(chan error, 1),
+		run: func(ctx context.Context, w *writer) error {
+			to = usageChange{}
+			list, err := removable(ctx, w, query, append(args, pruneActs)...)
+			for _, one := range list {
+				err = errors.Join(err, one.remove(ctx, w, to))
+			}
+			n = int64(len(list))
+			return err
+		},
+		committed: func() { s.usage.apply(to) },
+	})
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return n, s.shrink(ctx)
+}
+
+// forgetActivity erases a person from the rows of requests, and returns their number. given are the identifiers by which
+// the person is forgotten.
+func (s *Store) forgetActivity(ctx context.Context, given []store.Identifier, who store.Forgotten) (int, error) {
+	ids := []string{who.ID}
+	for _, one := range given {
+		if one.Kind == store.ByID {
+			ids = append(ids, one.Value)
+		}
+	}
+	var c conditions
+	list := append(append(store.Person{ID: who.ID}.Identifiers(), given...), who.Names...)
+	addNamed(&c, s.hashes(list), formsOf(ids...))
+	c.add("content IS NOT NULL")
+	count := 0
+	for {
+		n := 0
+		var to usageChange
+		err := s.w.send(&job{
+			ctx: ctx, done: make(chan error, 1),
+			run: func(ctx context.Context, w *writer) (err error) {
+				to = usageChange{}
+				n, err = eraseActs(ctx, w, c, to)
+				return err
+			},
+			committed: func() { s.usage.apply(to) },
+		})
+		if err != nil || n == 0 {
+			return count, err
+		}
+		count += n
+	}
+}
+
+// eraseActs erases the documents of the first rows that conditions select, and returns their number.
+func eraseActs(ctx context.Context, w *writer, c conditions, to usageChange) (int, error) {
+	list, err := removable(ctx, w, "SELECT number, tenant, bytes, subjects FROM activity"+c.text()+" LIMIT ?", append(c.values[:len(c.values):len(c.values)], pruneActs)...)
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range list {
+		if err := deleteSubjects(ctx, w, one.number, one.subjects); err != nil {
+			return 0, err
+		}
+		if _, err := w.ExecContext(ctx, "UPDATE activity SET content = NULL, subjects = NULL, generation = NULL, erased = 1, bytes = ? WHERE number = ?", store.RowSize, one.number); err != nil {
+			return 0, err
+		}
+		to.add(one.tenant, 0, store.RowSize-one.bytes)
+	}
+	return len(list), nil
+}
+
+// rekeyActivity seals the documents of requests with the newest key. more reports whether there may be further ones.
+func (s *Store) rekeyActivity(ctx context.Context) (more bool, err error) {
+	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		more, err = s.rekeyActs(ctx, w)
+		return err
+	})
+	return more, err
+}
+
+func (s *Store) rekeyActs(ctx context.Context, w *writer) (more bool, err error) {
+	k := s.keys.Load()
+	rows, err := w.query(ctx, "SELECT "+activityColumns+", subjects FROM activity WHERE generation < ? AND generation IS NOT NULL LIMIT ?", k.newest, pruneRows)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has the error
+	var list []activityRow
+	var subjects [][]byte
+	for rows.Next() {
+		var r activityRow
+		var of []byte
+		if err := r.scan(also{rows, &of}); err != nil {
+			return false, err
+		}
+		list, subjects = append(list, r), append(subjects, of)
+	}
+	if err := rows.Err(); err != nil {
+		return false, err
+	}
+	if err := rows.Close(); err != nil {
+		return false, err
+	}
+	for i := range list {
+		if err := list[i].rekey(ctx, w, k, subjects[i]); err != nil {
+			return false, err
+		}
+	}
+	return len(list) > 0, nil
+}
+
+// also scans a further column.
+type also struct {
+	rows  interface{ Scan(places ...any) error }
+	place any
+}
+
+// Scan reads the columns and the further one.
+func (a also) Scan(places ...any) error { return a.rows.Scan(append(places, a.place)...) }
+
+// rekey seals a row with the newest key. A document that cannot be opened is gone.
+func (r *activityRow) rekey(ctx context.Context, w *writer, k *keys, before []byte) error {
+	if err := deleteSubjects(ctx, w, r.Number, before); err != nil {
+		return err
+	}
+	sealed, err := k.open(*r.generation, activityPlace(r.id), r.content)
+	opened := r.opened(k)
+	if err != nil || opened.Document == nil {
+		_, err := w.ExecContext(ctx, "UPDATE activity SET content = NULL, subjects = NULL, generation = NULL, lacks = ? WHERE number = ?", string(store.LacksDamaged), r.Number)
+		return err
+	}
+	after := hashesIn(k.sealer(), store.NamedIn(opened.Document))
+	if _, err := w.ExecContext(ctx, "UPDATE activity SET generation = ?, content = ?, subjects = ? WHERE number = ?", k.newest, k.sealer().Seal(nil, activityPlace(r.id), sealed), after, r.Number); err != nil {
+		return err
+	}
+	return insertSubjects(ctx, w, r.Number, after)
+}
