@@ -230,12 +230,12 @@ func TestOldEntriesAreRemoved(t *testing.T) {
 	}
 	b.App.Retain(store.Retention{Changes: time.Nanosecond})
 	b.App.Prune(t.Context())
-	if got := b.entries(t); len(got) > 0 || b.logged("old entries of the journal are removed") != 1 {
+	if got := b.entries(t); len(got) > 0 || b.logged("old changes and requests are removed") != 1 {
 		t.Errorf("%d entries are left", len(got))
 	}
 	b.memory.Fail(errDisk)
 	b.App.Prune(t.Context())
-	if b.logged("old entries of the journal cannot be removed") != 1 {
+	if b.logged("old changes and requests cannot be removed") != 1 {
 		t.Error("a failure is not told")
 	}
 }
