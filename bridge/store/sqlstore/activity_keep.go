@@ -2,8 +2,8 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 	"errors"
+	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 )

@@ -78,6 +78,7 @@ func (s *Store) activityPage(ctx context.Context, where conditions, newest bool,
 	if newest {
 		order = " ORDER BY number DESC LIMIT ?"
 	}
+	//nolint:gosec // only names of columns and question marks
 	query := "SELECT " + activityColumns + " FROM activity" + where.text() + order
 	rows, err := s.db.QueryContext(ctx, query, append(where.values, n)...)
 	if err != nil {
