@@ -207,6 +207,13 @@ func TestARestoreNeedsAFreePlace(t *testing.T) {
 	if err := Restore(t.Context(), file, file, key); err == nil {
 		t.Error("a store is overwritten")
 	}
+	beside := filepath.Join(t.TempDir(), "store.db")
+	if err := os.WriteFile(beside+"-wal", []byte("the log of the former store"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(t.Context(), file, beside, key); err == nil {
+		t.Error("a backup is restored beside the log of another store")
+	}
 	broken := filepath.Join(t.TempDir(), "broken.db")
 	if err := os.WriteFile(broken, []byte("this is no database, and it is long enough to be read as one"), 0o600); err != nil {
 		t.Fatal(err)

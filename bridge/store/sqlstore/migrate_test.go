@@ -11,8 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
 var update = flag.Bool("update", false, "make the database of the newest schema if it does not exist")
@@ -60,6 +63,25 @@ func TestADatabaseOfEverySchemaIsMigrated(t *testing.T) {
 			if doc, err := s.Applied(t.Context(), "acme", "id-ann"); err != nil || doc["userName"] != "ann" {
 				t.Errorf("the last document is %v, %v", doc, err)
 			}
+			if open, err := s.Open(t.Context()); err != nil || len(open) != 1 || open[0].After["userName"] != "zoe" {
+				t.Errorf("the open changes are %v, %v", open, err)
+			}
+			if tokens, err := s.Tokens(t.Context()); err != nil || len(tokens.Tokens) != 1 || tokens.Forged != 0 {
+				t.Errorf("the tokens are %+v, %v", tokens, err)
+			}
+			if removals, err := s.Removals(t.Context()); err != nil || len(removals["acme"].At) != 1 {
+				t.Errorf("the removals are %v, %v", removals, err)
+			}
+			requests := 0
+			for a, err := range s.Activities(t.Context(), store.ActivityQuery{}) {
+				if err != nil || a.Status != 409 {
+					t.Errorf("a request is %+v, %v", a, err)
+				}
+				requests++
+			}
+			if requests != 1 {
+				t.Errorf("%d requests", requests)
+			}
 			made(t, s, userChange("kim"))
 			flushed(t, s)
 			if _, err := s.Verify(t.Context(), proof.Head); err != nil {
@@ -73,6 +95,20 @@ func TestADatabaseOfEverySchemaIsMigrated(t *testing.T) {
 func pack(t *testing.T, packed string) {
 	t.Helper()
 	file, _ := filled(t, ring(t, fixtureKey))
+	s, err := Open(t.Context(), Options{File: file, Ring: ring(t, fixtureKey)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := store.Token{Of: store.Owner{Realm: "acme", Key: "realm"}, Path: "acme", Token: tenant.Token{Name: "idp", KeyID: "k1", SHA256: [32]byte{1}}}
+	request := store.Activity{ID: string(change.NewID()), At: time.Now(), Tenant: "acme", Realm: "acme", Method: "POST", Route: "/Users", Status: 409, Code: "taken"}
+	s.Act(request)
+	err = errors.Join(s.Intend(t.Context(), userChange("zoe")), s.AddToken(t.Context(), token), s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {
+		r.At = map[string]time.Time{"id-eve": time.Now()}
+		return nil
+	}), s.Flush(t.Context()), s.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
