@@ -434,7 +434,7 @@ func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
 	if err := copyFile(backup, file); err != nil {
 		return fmt.Errorf("the backup cannot be copied: %w", err)
 	}
-	s, err := Open(ctx, Options{File: file, Ring: ring, Now: time.Now})
+	s, err := Open(ctx, Options{File: file, Ring: ring, Now: time.Now, copied: true})
 	if err == nil {
 		_, err = s.Verify(ctx)
 	}

@@ -52,7 +52,7 @@ func TestADatabaseOfEverySchemaIsMigrated(t *testing.T) {
 			if _, err := os.Stat(packed); errors.Is(err, fs.ErrNotExist) && *update && version == list[len(list)-1] {
 				pack(t, packed)
 			}
-			s := open(t, unpack(t, packed), ring(t, fixtureKey))
+			s := openCopy(t, unpack(t, packed), ring(t, fixtureKey))
 			proof, err := s.Verify(t.Context())
 			if err != nil || proof.Entries != 10 || proof.Erased != 1 {
 				t.Errorf("the journal proves %+v, %v", proof, err)

@@ -3,7 +3,8 @@ CREATE TABLE meta (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   store TEXT NOT NULL, -- the id of the store
   needs INTEGER NOT NULL, -- the number of the oldest program that may use this schema
-  made INTEGER NOT NULL -- when the store was made, in microseconds
+  made INTEGER NOT NULL, -- when the store was made, in microseconds
+  inode INTEGER NOT NULL -- of the file: a copy of the file has another one
 ) STRICT;
 
 -- The keys of the key file that something is sealed with.
