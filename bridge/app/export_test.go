@@ -42,7 +42,7 @@ func (a *App) Retain(r store.Retention) { a.keeper.retention = func() store.Rete
 func (a *App) Retention() store.Retention { return a.retention() }
 
 // NewLedger is the ledger of a bridge with a store.
-func NewLedger(s store.Ledger, log *zap.Logger) *ledger { return newLedger(s, log) } //nolint:revive // for tests
+func NewLedger(s store.Ledger, log *zap.Logger) *ledger { return newLedger(s, log) }
 
 // CatchUp gives the store what a ledger counted in memory.
 func (l *ledger) CatchUp(ctx context.Context) error { return l.catchUp(ctx) }

@@ -92,7 +92,7 @@ func TestABrakeOverAStoreIsABrakeInMemory(t *testing.T) {
 					}
 				}
 			},
-			"restart": func(rt *rapid.T) {
+			"restart": func(*rapid.T) {
 				if away || ledger.CatchUp(ctx) != nil { // what was counted in memory cannot outlive the process
 					return
 				}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -26,8 +27,7 @@ func (r requests) Request(q server.Request) {
 		ID: string(change.NewID()), At: q.At, Took: q.Took, Tenant: t.Path, Realm: t.Realm, Actor: change.Actor{Kind: string(q.By.Actor.Kind), Name: q.By.Actor.Name, KeyID: q.By.Actor.KeyID}, Origin: q.Origin,
 		Method: q.Method, Route: q.Route, Resource: change.Resource{Type: q.Type, ID: q.ID}, Status: q.Status, Code: string(q.Code), Calls: q.Calls, Change: change.ID(q.Change), Failed: q.Failed, Size: q.Size,
 	}
-	for i := len(q.Operations) - 1; i >= 0; i-- {
-		o := q.Operations[i]
+	for _, o := range slices.Backward(q.Operations) {
 		one := store.Activity{
 			ID: string(change.NewID()), At: q.At, Tenant: a.Tenant, Realm: a.Realm, Actor: a.Actor, Origin: q.Origin, Of: a.ID,
 			Method: o.Method, Route: o.Route, Resource: change.Resource{Type: o.Type, ID: o.ID}, Status: o.Status, Code: string(o.Code),

@@ -221,8 +221,8 @@ func clocked(b apptest.Bridge) *tokenClock {
 	return clock
 }
 
-// TestTokensWithoutTheirStore: what the store said last counts for a minute. Then clients with a token that only the
-// store can know get the answer to come again. Tokens of the configuration work all the time, and nobody can know a token
+// TestTokensWithoutTheirStore: what the store said last counts for a minute. Then the answer to a token that only the
+// store can know is 503. Tokens of the configuration work all the time, and nobody can know a token
 // that was not copied whole.
 func TestTokensWithoutTheirStore(t *testing.T) {
 	t.Parallel()

@@ -139,6 +139,14 @@ func TestExpiryWarnsOnceEach(t *testing.T) {
 	if logs.Len() != 1 {
 		t.Errorf("%d warnings of a token that ends in 20 days after all", logs.Len())
 	}
+	logs.TakeAll()
+	e.Tokens = func(t *tenant.Tenant) []tenant.Token {
+		return append(t.Tokens[:1:1], tenant.Token{Name: "in the store", Expires: end})
+	}
+	e.Check(tenants, end)
+	if all := logs.TakeAll(); len(all) != 1 || all[0].ContextMap()["client"] != "in the store" {
+		t.Errorf("of a token that is kept elsewhere there are the warnings %v", all)
+	}
 }
 
 // TestCheckingAKnownTokenAllocatesNothing, static or JWT.

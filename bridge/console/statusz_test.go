@@ -60,6 +60,7 @@ func status() admin.Status {
 					{Name: "old", State: admin.Expired, Expires: new(now.Add(-time.Hour))},
 					{Name: "soon", State: admin.Expiring, Expires: new(now.Add(time.Hour))},
 					{Name: "new", State: admin.Good, Expires: new(now.AddDate(1, 0, 0))},
+					{Name: "restored", State: admin.Suspended, LastUsed: new(now.Add(-time.Minute))},
 					{Name: "oauth", State: admin.Good, Issuer: "https://issuer.example"},
 				},
 				Indexes: []admin.Index{{Type: "User", Resources: 1204, Age: 90}},
@@ -82,7 +83,7 @@ func TestThePageOfTheStatus(t *testing.T) {
 		`<span class="soon">no verified domain</span><br><small>fix: verify one: kcadm.sh update</small>`, `<td>none since the start</td><td>none since the start</td><td>off</td>`,
 		`<div class="good">ready</div>`, `<div class="soon">paused</div>`,
 		`<td>5s ago, entra, PATCH /Users/:id <span class="good">200</span></td><td>1m5s ago, entra, PATCH /Users/:id <span class="bad">409 value-taken</span></td>`,
-		`old <span class="bad">expired 2030-01-31</span>`, `soon <span class="soon">expires 2030-01-31</span>`, "new until 2031-01-31", "<div>oauth </div>", "1204 of User, 1m30s old",
+		`old <span class="bad">expired 2030-01-31</span>`, `soon <span class="soon">expires 2030-01-31</span>`, "new until 2031-01-31", "<div>oauth </div>", `restored <span class="bad">suspended since a restore</span> <small>used 1m0s ago</small>`, "1204 of User, 1m30s old",
 		"JSON: Accept: application/json.", `<a href="metrics">/metrics</a>`,
 	} {
 		if !strings.Contains(page, want) {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 )
@@ -104,7 +105,7 @@ func (s *Store) forgetActivity(ctx context.Context, given []store.Identifier, wh
 
 // eraseActs erases the documents of the first rows that conditions select, and returns their number.
 func eraseActs(ctx context.Context, w *writer, c conditions, to usageChange) (int, error) {
-	list, err := removable(ctx, w, "SELECT number, tenant, bytes, subjects FROM activity"+c.text()+" LIMIT ?", append(c.values[:len(c.values):len(c.values)], pruneActs)...)
+	list, err := removable(ctx, w, "SELECT number, tenant, bytes, subjects FROM activity"+c.text()+" LIMIT ?", append(slices.Clip(c.values), pruneActs)...)
 	if err != nil {
 		return 0, err
 	}

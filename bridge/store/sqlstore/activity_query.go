@@ -78,7 +78,9 @@ func (s *Store) activityPage(ctx context.Context, where conditions, newest bool,
 	if newest {
 		order = " ORDER BY number DESC LIMIT ?"
 	}
-	rows, err := s.db.QueryContext(ctx, "SELECT "+activityColumns+" FROM activity"+where.text()+order, append(where.values, n)...)
+	//nolint:gosec // only names of columns and question marks
+	query := "SELECT " + activityColumns + " FROM activity" + where.text() + order
+	rows, err := s.db.QueryContext(ctx, query, append(where.values, n)...)
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func TestAnOlderDatabaseIsFoundByTheHeadInTheLog(t *testing.T) {
 		file  string
 		epoch int64
 	}{"a copy of the backup": {copied, 1}, "the restored backup": {restored, 2}} {
-		old := open(t, c.file, key)
+		old := openCopy(t, c.file, key) // somebody can change the inode too
 		if _, err := old.Verify(t.Context(), early); err != nil {
 			t.Errorf("%s: the early head: %v", name, err)
 		}
@@ -206,6 +206,13 @@ func TestARestoreNeedsAFreePlace(t *testing.T) {
 	file, _ := filled(t, key)
 	if err := Restore(t.Context(), file, file, key); err == nil {
 		t.Error("a store is overwritten")
+	}
+	beside := filepath.Join(t.TempDir(), "store.db")
+	if err := os.WriteFile(beside+"-wal", []byte("the log of the former store"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(t.Context(), file, beside, key); err == nil {
+		t.Error("a backup is restored beside the log of another store")
 	}
 	broken := filepath.Join(t.TempDir(), "broken.db")
 	if err := os.WriteFile(broken, []byte("this is no database, and it is long enough to be read as one"), 0o600); err != nil {

@@ -1,14 +1,19 @@
 package sqlstore
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -38,6 +43,7 @@ func BenchmarkChanges(b *testing.B) {
 			s := open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
 			var g sync.WaitGroup
 			work := make(chan int)
+			before := heap()
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range writers {
@@ -69,7 +75,110 @@ func BenchmarkChanges(b *testing.B) {
 			}
 			b.ReportMetric(float64(size)/float64(b.N), "bytes/change")
 			b.ReportMetric(float64(s.w.commits)/float64(b.N), "commits/change")
-			runtime.GC()
+			b.ReportMetric(float64(heap()-before)/1e6, "MB-heap")
+		})
+	}
+}
+
+// rows is the number of entries of BenchmarkHistory.
+var rows = flag.Int("rows", 20_000, "the number of entries of other people among which the history of a person is read")
+
+// heap is the size of the heap after a garbage collection, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// fill adds entries of other people, without contents. The journal does not verify afterwards.
+func fill(b *testing.B, s *Store, n int) {
+	b.Helper()
+	err := s.w.write(b.Context(), func(ctx context.Context, w *writer) error {
+		for _, statement := range []string{
+			"DROP INDEX entry_resource", "DROP INDEX entry_tenant", "DROP INDEX entry_settled",
+			fmt.Sprint("INSERT INTO entry (", columns, ") WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ", n, ")"+
+				" SELECT n, CAST(printf('%016d', n) AS BLOB), 1, n, n, 'acme', 'acme', '', '', 'client', 'idp', 'k1', 'request', 'updated', 'User', printf('user-%d', n % 100000), 'done', 1, 0, zeroblob(32), zeroblob(32), 1, zeroblob(300), 0 FROM c"),
+			"INSERT INTO subject (hash, number) SELECT CAST(printf('%016d', number % 100000) AS BLOB), number FROM entry ORDER BY 1, 2",
+			"CREATE INDEX entry_resource ON entry (resource, number)", "CREATE INDEX entry_tenant ON entry (tenant, number)", "CREATE INDEX entry_settled ON entry (settled)",
+		} {
+			if err := w.exec(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		s.state.number += int64(n)
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkHistory reads the hundred changes of one person among many entries.
+func BenchmarkHistory(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+	fill(b, s, *rows)
+	const changes = 100
+	for range changes {
+		c := userChange("jane")
+		c.ID = change.NewID()
+		made(b, s, c)
+	}
+	flushed(b, s)
+	for b.Loop() {
+		if n := len(numbersOf(b, s, store.AnyOf("jane@acme.test"))); n != changes {
+			b.Fatalf("%d changes are found", n)
+		}
+	}
+}
+
+// BenchmarkRetention journals changes by four writers while the oldest entries are pruned. It reports how long a writer
+// waits for its intent.
+func BenchmarkRetention(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+	for n := range 20_000 {
+		made(b, s, twoKilobytes(n))
+	}
+	flushed(b, s)
+	for name, prunes := range map[string]bool{"idle": false, "pruning": true} {
+		b.Run(name, func(b *testing.B) {
+			ctx, stop := context.WithCancel(b.Context())
+			var g sync.WaitGroup
+			if prunes {
+				g.Go(func() { // it ends with the context
+					_, _ = s.Prune(ctx, store.Retention{Changes: time.Nanosecond})
+				})
+			}
+			var mu sync.Mutex
+			var took []time.Duration
+			var writers sync.WaitGroup
+			const at = 4
+			for w := range at {
+				writers.Go(func() {
+					for n := range max(1, b.N/at) {
+						began := time.Now()
+						c := twoKilobytes(1_000_000*(w+1) + n)
+						if err := s.Intend(b.Context(), c); err != nil {
+							b.Error(err)
+							return
+						}
+						waited := time.Since(began)
+						c.Outcome = change.Done
+						if err := s.Settle(b.Context(), c); err != nil {
+							b.Error(err)
+						}
+						mu.Lock()
+						took = append(took, waited)
+						mu.Unlock()
+					}
+				})
+			}
+			writers.Wait()
+			stop()
+			g.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "max-ms")
 		})
 	}
 }

@@ -109,11 +109,11 @@ func TestWriterProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var print sync.Mutex
+	var saying sync.Mutex
 	say := func(what string, id change.ID) {
-		print.Lock()
-		defer print.Unlock()
-		_, _ = fmt.Println(what, id) //nolint:forbidigo // to the test
+		saying.Lock()
+		defer saying.Unlock()
+		_, _ = fmt.Println(what, id)
 	}
 	var g sync.WaitGroup
 	for writer := range 4 {
@@ -193,7 +193,7 @@ func TestAKilledProcessLosesNothing(t *testing.T) {
 // kill runs the process until it acknowledged a random number of changes, and kills it.
 func kill(t *testing.T, file, line string, acknowledged map[change.ID]string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriterProcess$") //nolint:gosec // this test's program
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriterProcess$")
 	cmd.Env = append(os.Environ(), "SQLSTORE_FILE="+file, "SQLSTORE_KEY="+line)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -202,7 +202,7 @@ func kill(t *testing.T, file, line string, acknowledged map[change.ID]string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	left := 5 + rand.IntN(300) //nolint:gosec // no secret
+	left := 5 + rand.IntN(300)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		what, id, ok := strings.Cut(lines.Text(), " ")
 		if !ok || what != "intended" && what != "settled" {

@@ -79,6 +79,13 @@ func TestAStoreThatCannotBeUsedSaysWhy(t *testing.T) {
 			t.Cleanup(func() { _ = os.Chmod(filepath.Dir(file), 0o700) })
 			return file, key
 		}, "make the directory writable for the user of the bridge", true},
+		"a copy of a store": {func(t *testing.T, file string) (string, seal.Ring) {
+			t.Helper()
+			if err := copyFile(file, file+".copy"); err != nil {
+				t.Fatal(err)
+			}
+			return file + ".copy", key
+		}, "is a copy of another store, which another bridge may use: move the copy away and make a store of it with scim-bridge store restore", false},
 		"a store that another bridge uses": {func(t *testing.T, file string) (string, seal.Ring) {
 			t.Helper()
 			open(t, file, key)

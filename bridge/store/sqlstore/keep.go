@@ -426,13 +426,15 @@ func syncFile(file string) error {
 // Restore makes a store from a backup, at a path where no store is. A new epoch begins, so that every reader of the
 // former store learns that the journal is another one.
 func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
-	if _, err := os.Stat(file); err == nil {
-		return fmt.Errorf("%s exists: move it away first, because the backup does not have what happened since", file)
+	for _, end := range []string{"", "-wal", "-shm"} { // SQLite would read the log of the former store into the new one
+		if _, err := os.Lstat(file + end); err == nil {
+			return fmt.Errorf("%s exists: move it away first, because the backup does not have what happened since", file+end)
+		}
 	}
 	if err := copyFile(backup, file); err != nil {
 		return fmt.Errorf("the backup cannot be copied: %w", err)
 	}
-	s, err := Open(ctx, Options{File: file, Ring: ring, Now: time.Now})
+	s, err := Open(ctx, Options{File: file, Ring: ring, Now: time.Now, copied: true})
 	if err == nil {
 		_, err = s.Verify(ctx)
 	}

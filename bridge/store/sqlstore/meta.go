@@ -61,9 +61,19 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	err = tx.QueryRowContext(ctx, "SELECT store FROM meta").Scan(&s.id)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = s.make(ctx, tx)
+	file, err := inode(s.o.File)
+	if err != nil {
+		return err
+	}
+	var made int64
+	err = tx.QueryRowContext(ctx, "SELECT store, inode FROM meta").Scan(&s.id, &made)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		err = s.make(ctx, tx, file)
+	case err == nil && s.o.copied:
+		_, err = tx.ExecContext(ctx, "UPDATE meta SET inode = ?", file)
+	case err == nil && made != file:
+		err = fmt.Errorf("the store %s is a copy of another store, which another bridge may use: move the copy away and make a store of it with scim-bridge store restore, which begins a new epoch", s.o.File)
 	}
 	if err != nil {
 		return err
@@ -88,10 +98,10 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// make writes what a new store has.
-func (s *Store) make(ctx context.Context, tx *sql.Tx) error {
+// make writes what a new store has. file is the inode of its file.
+func (s *Store) make(ctx context.Context, tx *sql.Tx, file int64) error {
 	s.id = strings.ToLower(rand.Text())
-	if _, err := tx.ExecContext(ctx, "INSERT INTO meta (one, store, needs, made) VALUES (1, ?, ?, ?)", s.id, number, micros(s.o.Now())); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta (one, store, needs, made, inode) VALUES (1, ?, ?, ?, ?)", s.id, number, micros(s.o.Now()), file); err != nil {
 		return err
 	}
 	newest := s.o.Ring.Newest()

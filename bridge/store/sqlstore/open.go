@@ -31,6 +31,8 @@ type Options struct {
 	Normal bool
 	Now    func() time.Time // nil for time.Now
 	Share  store.Share      // of the rows of each tenant; zero for store.DefaultShare
+
+	copied bool // the file is a copy, and becomes a store of its own
 }
 
 // Store is a store.Store in a SQLite database.

@@ -62,5 +62,19 @@ func ownOnly(file string) error {
 	return nil
 }
 
+// inode is the number of a file in its file system. It stays the same when the volume moves to another machine, and
+// differs for a copy of the file.
+func inode(file string) (int64, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	system, is := info.Sys().(*syscall.Stat_t)
+	if !is {
+		return 0, fmt.Errorf("the system does not tell the inode of %s", file)
+	}
+	return int64(system.Ino), nil //nolint:gosec // only compared
+}
+
 // hostile reports whether SQLite would read a path as something else than a path.
 func hostile(file string) bool { return strings.ContainsAny(file, "?#%") }

@@ -27,7 +27,18 @@ func ring(tb testing.TB, lines ...string) seal.Ring {
 
 func open(tb testing.TB, file string, r seal.Ring) *Store {
 	tb.Helper()
-	s, err := Open(tb.Context(), Options{File: file, Ring: r})
+	return opened(tb, Options{File: file, Ring: r})
+}
+
+// openCopy opens a copy of the file of a store.
+func openCopy(tb testing.TB, file string, r seal.Ring) *Store {
+	tb.Helper()
+	return opened(tb, Options{File: file, Ring: r, copied: true})
+}
+
+func opened(tb testing.TB, o Options) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), o)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type tokenRow struct {
 	signature         []byte
 }
 
-const tokenColumns = "realm, tenant, hash, path, key_id, name, scopes, expires, made, epoch, generation, signature"
+const tokenColumns = "realm, tenant, hash, path, key_id, name, scopes, expires, made, epoch, generation, signature" //nolint:gosec // names of columns
 
 // scan reads a row of tokenColumns. ok is false for a row that the bridge cannot have written.
 func (r *tokenRow) scan(rows *sql.Rows) (ok bool, err error) {

@@ -173,7 +173,7 @@ func TestARestoreSuspendsTheTokens(t *testing.T) {
 	if n, err := s.AcceptTokens(t.Context(), store.Owner{}); n != 1 || err != nil {
 		t.Errorf("of all tenants %d are accepted, %v", n, err)
 	}
-	again := open(t, crash(t, restored), key)
+	again := openCopy(t, crash(t, restored), key)
 	if good, suspended, _ := namesOf(t, again); !slices.Equal(good, []string{"a", "new", "other"}) || len(suspended) > 0 {
 		t.Errorf("after a restart accepted are %v, suspended %v", good, suspended)
 	}
@@ -189,7 +189,7 @@ func TestTokensOutliveACrash(t *testing.T) {
 	}
 	noError(t, s.RevokeToken(t.Context(), keptToken("a").Of, keptToken("a").SHA256))
 	noError(t, s.Revoke(t.Context(), store.Revocation{Of: store.Owner{Realm: "acme", Key: "5f6f"}}))
-	again := open(t, crash(t, file), key)
+	again := openCopy(t, crash(t, file), key)
 	if good, _, _ := namesOf(t, again); !slices.Equal(good, []string{"b"}) {
 		t.Errorf("accepted are %v", good)
 	}
@@ -218,7 +218,7 @@ func TestAUseNeedsNoCommitOfItsOwn(t *testing.T) {
 	}
 	kept := func() (removals, uses int) {
 		t.Helper()
-		again := open(t, crash(t, file), key)
+		again := openCopy(t, crash(t, file), key)
 		all, err := again.Removals(t.Context())
 		noError(t, err)
 		state, err := again.Tokens(t.Context())
@@ -270,7 +270,7 @@ func TestAnIntentThatFailsLosesNoRemoval(t *testing.T) {
 		t.Fatal("the same change can be begun twice")
 	}
 	noError(t, s.Intend(t.Context(), userChange("joe")))
-	if all, err := open(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) != 1 {
+	if all, err := openCopy(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) != 1 {
 		t.Errorf("the removals are %v, %v", all, err)
 	}
 }
@@ -323,11 +323,11 @@ func TestALiftIsCommittedAtOnce(t *testing.T) {
 	}))
 	refuse(false)
 	noError(t, s.Flush(t.Context()))
-	if all, err := open(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) != 2 {
+	if all, err := openCopy(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) != 2 {
 		t.Errorf("the removals are %v, %v", all, err)
 	}
 	noError(t, lift())
-	if all, err := open(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) > 0 || all["acme"].Lifted.IsZero() {
+	if all, err := openCopy(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) > 0 || all["acme"].Lifted.IsZero() {
 		t.Errorf("after the lift the removals are %v, %v", all, err)
 	}
 }
@@ -337,8 +337,8 @@ func TestRemovalsOutliveACrash(t *testing.T) {
 	t.Parallel()
 	key, file := ring(t, seal.NewKey()), filepath.Join(t.TempDir(), "store.db")
 	s := open(t, file, key)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
-	told := map[string]bool{}             // the removals that Keycloak got
+	random := rand.New(rand.NewPCG(1, 2))
+	told := map[string]bool{} // the removals that Keycloak got
 	for i := range 200 {
 		id := fmt.Sprint("user-", i)
 		noError(t, s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {
@@ -360,7 +360,7 @@ func TestRemovalsOutliveACrash(t *testing.T) {
 		if random.IntN(20) > 0 {
 			continue
 		}
-		all, err := open(t, crash(t, file), key).Removals(t.Context())
+		all, err := openCopy(t, crash(t, file), key).Removals(t.Context())
 		noError(t, err)
 		for id := range told {
 			if _, is := all["acme"].At[id]; !is {

@@ -104,7 +104,7 @@ func brakes() []behaviour {
 		}},
 		{"what fails stores nothing", func(w *world) {
 			w.changes("acme", func(r *store.Removals) { r.At = map[string]time.Time{anna: w.clock.now()} })
-			fault := errors.New("Keycloak is away")
+			fault := errors.New("no answer of Keycloak")
 			err := w.store.ChangeRemovals(w.Context(), "acme", func(r *store.Removals) error {
 				clear(r.At)
 				r.Users = 3
