@@ -64,7 +64,7 @@ func TestTheGuideToWhatHappened(t *testing.T) {
 			`"User","`+joe+`","done"]`, // deleted
 			`["create_user enabled=true`, `add_member `, " "+jane+`"`, `["update_user `+jane+` [enabled]","end_sessions `+jane+`"]`, `["end_sessions `+jane+`","update_user `+jane+` [enabled]"]`, `["end_sessions `+jane+`"]`,
 			`"PATCH",409,"value-taken"`, `"msg":"request"`,
-			`"UPDATE","USER","users/`+jane+`"`)
+			`"UPDATE","USER","users/`+jane+`"`, "409     value-taken", "send again  ")
 	})
 }
 
