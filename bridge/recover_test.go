@@ -49,9 +49,9 @@ func (o *recordedService) interrupt(run func(context.Context) error) change.Chan
 func (o *recordedService) cut(write int, stage keycloaktest.Stage, run func(context.Context) error) change.Change {
 	o.t.Helper()
 	o.forget()
-	n := 0
+	var n atomic.Int64 // members join and leave at the same time
 	o.writes = func() {
-		if n++; n == write {
+		if n.Add(1) == int64(write) {
 			o.fake.Inject(keycloaktest.Fault{Nth: 1, Stage: stage, Drop: true})
 			o.fake.Inject(keycloaktest.Fault{From: 2, Drop: true})
 		}
