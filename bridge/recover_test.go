@@ -6,8 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 

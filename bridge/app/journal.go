@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -33,6 +35,8 @@ type journal struct {
 	goesOn   bool          // every change is made while the store is away, not only a change that ends access
 	patience time.Duration // the longest wait for one call of the store
 	maxLate  int
+
+	catching *semaphore.Weighted // held by the one caller that journals late changes
 
 	mu     sync.Mutex
 	begun  map[change.ID]struct{} // the changes that this process makes now, and the late changes
@@ -64,7 +68,7 @@ type intent struct {
 func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Metrics) *journal {
 	metrics.Journal()
 	return &journal{
-		audit: audit{log}, log: log, metrics: metrics, store: s, goesOn: goesOn, patience: patience, maxLate: maxLate,
+		audit: audit{log}, log: log, metrics: metrics, store: s, goesOn: goesOn, patience: patience, maxLate: maxLate, catching: semaphore.NewWeighted(1),
 		begun: map[change.ID]struct{}{}, closed: map[change.ID]struct{}{},
 	}
 }
@@ -75,7 +79,14 @@ func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, e
 	out := &intent{journal: j}
 	j.begin(c.ID) // before the store has it, so that no sweep takes it for a lost change
 	began := time.Now()
-	err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, c) })
+	err := j.call(ctx, func(ctx context.Context) error {
+		if j.unknown() > 0 { // what was made before is in the journal before
+			if err := j.catchUp(ctx, nil); err != nil && j.unknown() > 0 {
+				return err
+			}
+		}
+		return j.store.Intend(ctx, c)
+	})
 	j.metrics.Intended(time.Since(began))
 	if err == nil || isAway(err) && ctx.Err() == nil {
 		j.tell(&j.unwritten, err)
@@ -305,16 +316,20 @@ func (j *journal) done(l lateChange) {
 
 // catchUp gives the store the late changes, until one fails. open are the ids of the changes that are open in the store.
 func (j *journal) catchUp(ctx context.Context, open map[change.ID]struct{}) error {
+	if err := j.catching.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer j.catching.Release(1)
+	if err := j.intendLate(ctx, open); err != nil {
+		return err
+	}
 	n := 0
 	for {
 		l, more := j.oldest()
 		if !more {
 			break
 		}
-		if _, is := open[l.ID]; is {
-			l.open = true
-		}
-		switch err := j.journalLate(ctx, l); {
+		switch err := j.settleLate(ctx, l); {
 		case isAway(err):
 			return err
 		case err != nil:
@@ -333,18 +348,31 @@ func (j *journal) catchUp(ctx context.Context, open map[change.ID]struct{}) erro
 	return nil
 }
 
-// journalLate records a late change.
-func (j *journal) journalLate(ctx context.Context, l lateChange) error {
-	if !l.open {
-		intended := l.Change
-		intended.Outcome, intended.Done, intended.Reason = "", 0, ""
-		// The store can have it all the same, because it can fail after its commit. Settle finds that out.
-		err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, intended) })
-		if isAway(err) {
-			return err
+// intendLate gives the store the beginnings of all late changes before the end of any: they ran at the same time, and
+// their memberships may overlap.
+func (j *journal) intendLate(ctx context.Context, open map[change.ID]struct{}) error {
+	j.mu.Lock()
+	late := slices.Clone(j.late)
+	j.mu.Unlock()
+	for i, l := range late {
+		if _, is := open[l.ID]; !is && !l.open {
+			intended := l.Change
+			intended.Outcome, intended.Done, intended.Reason = "", 0, ""
+			// The store can have it all the same, because it can fail after its commit. Settle finds that out.
+			if err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, intended) }); isAway(err) {
+				return err
+			}
+			j.tell(&j.unwritten, nil)
 		}
-		j.tell(&j.unwritten, nil)
+		j.mu.Lock()
+		j.late[i].open = true
+		j.mu.Unlock()
 	}
+	return nil
+}
+
+// settleLate gives the store the end of a late change.
+func (j *journal) settleLate(ctx context.Context, l lateChange) error {
 	err := j.call(ctx, func(ctx context.Context) error { return j.store.Settle(ctx, l.Change) })
 	if errors.Is(err, store.ErrNotOpen) { // an earlier attempt succeeded, and its answer was lost
 		return j.call(ctx, func(ctx context.Context) error {

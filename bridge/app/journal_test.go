@@ -480,3 +480,21 @@ func TestARequestThatEndedChangesNothing(t *testing.T) {
 		t.Error("the log says that the store is away")
 	}
 }
+
+// TestALateChangeDoesNotPassALaterOne: what was made while the store was away is in the journal before what is made
+// afterwards.
+func TestALateChangeDoesNotPassALaterOne(t *testing.T) {
+	t.Parallel()
+	b := newStoredBridge(t)
+	b.memory.Fail(errDisk)
+	b.wantMade(t, b.ends()["deactivated by PATCH"])
+	b.memory.Fail(nil)
+	b.Must(t, http.MethodPatch, "/Users/"+b.jane, apptest.PatchBody(`{"op":"replace","path":"active","value":true}`))
+	if diff := cmp.Diff([]string{"deactivated done", "reactivated done"}, b.since(t)); diff != "" {
+		t.Errorf("the journal (-want +got):\n%s", diff)
+	}
+	doc, err := b.memory.Applied(t.Context(), b.entries(t)[0].Tenant, b.jane)
+	if err != nil || doc["active"] != true {
+		t.Errorf("the last document is %v, %v", doc, err)
+	}
+}

@@ -2,12 +2,14 @@ package app_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,6 +229,7 @@ func TestACrashLoopLetsNoMoreUsersGoThanThePolicySays(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			original(t, crashed)
 			file = crashed
 			b = b.Restarted(t, opened(file))
 		}
@@ -238,6 +241,26 @@ func TestACrashLoopLetsNoMoreUsersGoThanThePolicySays(t *testing.T) {
 	}
 	if state, err := b.App.Admin.Tenant(t.Context(), b.Path(t)); err != nil || !strings.HasPrefix(state.RemovalBrake, "holding: 4 users") {
 		t.Errorf("the brake is %q, %v", state.RemovalBrake, err)
+	}
+}
+
+// original makes the store take a copy of its file for its own file.
+func original(t *testing.T, file string) {
+	t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	system, is := info.Sys().(*syscall.Stat_t)
+	if !is {
+		t.Fatal("the system does not tell the inode of a file")
+	}
+	db, err := sql.Open("sqlite", "file:"+file)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "UPDATE meta SET inode = ?", int64(system.Ino))
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -70,18 +70,27 @@ func (s *Store) removeActs(ctx context.Context, query string, args ...any) (int6
 	return n, s.shrink(ctx)
 }
 
-// forgetActivity erases a person from the rows of requests, and returns their number. given are the identifiers by which
-// the person is forgotten.
-func (s *Store) forgetActivity(ctx context.Context, given []store.Identifier, who store.Forgotten) (int, error) {
-	ids := []string{who.ID}
-	for _, one := range given {
-		if one.Kind == store.ByID {
-			ids = append(ids, one.Value)
+// forgetActivity erases a person from the rows of requests, and returns their number: the rows that a search for the
+// person finds, and those with another name of the person.
+func (s *Store) forgetActivity(ctx context.Context, p store.Person, who store.Forgotten) (int, error) {
+	var named, found conditions
+	addNamed(&named, s.hashes(append(store.Person{ID: who.ID}.Identifiers(), who.Names...)), formsOf(who.ID))
+	if err := s.whereNamed(ctx, &found, p); err != nil {
+		return 0, s.away(err)
+	}
+	count := 0
+	for _, c := range []conditions{named, found} {
+		n, err := s.forgetActs(ctx, c)
+		count += n
+		if err != nil {
+			return count, err
 		}
 	}
-	var c conditions
-	list := append(append(store.Person{ID: who.ID}.Identifiers(), given...), who.Names...)
-	addNamed(&c, s.hashes(list), formsOf(ids...))
+	return count, nil
+}
+
+// forgetActs erases the documents of the rows that conditions select, and returns their number.
+func (s *Store) forgetActs(ctx context.Context, c conditions) (int, error) {
 	c.add("content IS NOT NULL")
 	count := 0
 	for {

@@ -92,8 +92,11 @@ func (s *Store) rekeyApplied(ctx context.Context) (more bool, err error) {
 		for _, one := range list {
 			place := appliedPlace(one.tenant, one.resource)
 			text, err := k.open(one.generation, place, one.content)
-			if err != nil {
-				return &store.BrokenError{What: "the last document of " + one.resource + " was changed"}
+			if err != nil { // nobody can read it any more
+				if _, err := w.ExecContext(ctx, "DELETE FROM applied WHERE tenant = ? AND resource = ?", one.tenant, one.resource); err != nil {
+					return err
+				}
+				continue
 			}
 			if _, err := w.ExecContext(ctx, "UPDATE applied SET generation = ?, content = ? WHERE tenant = ? AND resource = ?", k.newest, k.sealer().Seal(nil, place, text), one.tenant, one.resource); err != nil {
 				return err

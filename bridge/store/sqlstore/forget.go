@@ -22,13 +22,15 @@ const maxErased = 100
 
 // Forget implements store.Keeper. Who forgets a person with several users names each user.
 func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
-	s.upkeep.Lock()
-	defer s.upkeep.Unlock()
-	if err := s.flushLocked(ctx); err != nil {
+	if err := s.upkeep.Acquire(ctx, 1); err != nil {
 		return 0, err
 	}
-	open, err := s.Open(ctx)
+	defer s.upkeep.Release(1)
+	open, err := s.Open(ctx) // before the flush: a change that is settled between the two is an entry after it
 	if err != nil {
+		return 0, err
+	}
+	if err := s.flushLocked(ctx); err != nil {
 		return 0, err
 	}
 	who, err := s.identify(ctx, p, open)
@@ -40,18 +42,25 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 			return 0, fmt.Errorf("%w: forget the person when %s has ended", store.ErrBusy, c.ID)
 		}
 	}
-	numbers, err := s.numbers(ctx, who)
+	numbers, err := s.numbers(ctx, p.Identifiers(), who)
 	if err != nil {
 		return 0, err
 	}
 	err = s.w.write(ctx, func(ctx context.Context, w *writer) error { // every entry of the user may be pruned
-		_, err := w.ExecContext(ctx, "DELETE FROM applied WHERE resource = ?", cmp.Or(who.ID, p.ID))
-		return err
+		for _, id := range formsOf(cmp.Or(who.ID, p.ID)) {
+			if _, err := w.ExecContext(ctx, "DELETE FROM applied WHERE resource = ?", id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	count := 0
+	count, err := s.forgetActivity(ctx, p, who)
+	if err != nil {
+		return count, err
+	}
 	for part := range slices.Chunk(numbers, maxErased) {
 		var n int
 		err := s.w.write(ctx, func(ctx context.Context, w *writer) error {
@@ -64,13 +73,7 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		count += n
 	}
-	requests, err := s.forgetActivity(ctx, p.Identifiers(), who)
-	if err != nil {
-		return count, err
-	}
-	count += requests
-	// The write-ahead log still has the former pages.
-	return count, s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+	return count, s.scrub(ctx)
 }
 
 // identify finds the user that a person's identifiers name, and the other identifiers of the user.
@@ -115,17 +118,19 @@ func (s *Store) entriesOf(ctx context.Context, list []store.Identifier) func(yie
 	}
 }
 
-// numbers are the numbers of the entries that may be about a person, each once.
-func (s *Store) numbers(ctx context.Context, who store.Forgotten) ([]int64, error) {
+// numbers are the numbers of the entries that may be about a person, each once. Those by which the others are found come
+// last, so that an erasure that breaks off can be repeated: first the entries that only a name of the person finds, then
+// groups, then users, and of these the ones with a given identifier last.
+func (s *Store) numbers(ctx context.Context, given []store.Identifier, who store.Forgotten) ([]int64, error) {
 	list := append(store.Person{ID: who.ID}.Identifiers(), who.Names...)
-	found := map[int64]bool{}
+	found := map[int64]int{}
 	for part := range slices.Chunk(list, maxSubjects) {
 		for e, err := range s.entriesOf(ctx, part) {
 			if err != nil {
 				return nil, err
 			}
 			if who.Concerns(e.Change) && (e.Resource.Type != "User" || !e.Erased) {
-				found[e.Position.Number] = true
+				found[e.Position.Number] = rank(e.Change, given)
 			}
 		}
 	}
@@ -133,8 +138,21 @@ func (s *Store) numbers(ctx context.Context, who store.Forgotten) ([]int64, erro
 	for n := range found {
 		out = append(out, n)
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b int64) int { return cmp.Or(cmp.Compare(found[a], found[b]), cmp.Compare(a, b)) })
 	return out, nil
+}
+
+// rank is the place of an entry in the order of numbers.
+func rank(c change.Change, given []store.Identifier) int {
+	switch {
+	case c.Resource.ID == "":
+		return 0
+	case c.Resource.Type != "User":
+		return 1
+	case !slices.ContainsFunc(store.NamesOf(store.IdentifiersOf(c)), func(one store.Identifier) bool { return slices.Contains(given, one) }):
+		return 2
+	}
+	return 3
 }
 
 // erase erases a person from entries, and records it in the journal. It returns the number of entries.

@@ -228,7 +228,7 @@ func index(ctx context.Context, w *writer, number int64, hashes [][seal.HashSize
 	if all <= len(hashes) {
 		return nil
 	}
-	_, err := w.ExecContext(ctx, "INSERT INTO unindexed (number, next) VALUES (?, ?)", number, len(hashes))
+	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO unindexed (number, next) VALUES (?, ?)", number, len(hashes))
 	return err
 }
 
@@ -236,7 +236,14 @@ const insertSubject = "INSERT OR IGNORE INTO subject (hash, number) VALUES (?, ?
 
 // subjects writes hashes of what an entry is found by.
 func (s *Store) subjects(ctx context.Context, w *writer, number int64, list []store.Identifier) error {
-	sealer := s.keys.Load().sealer()
+	generation, err := w.number(ctx, "SELECT generation FROM entry WHERE number = ?", number)
+	if err != nil {
+		return err
+	}
+	sealer := s.keys.Load().sealers[generation]
+	if sealer == nil {
+		return &store.BrokenError{Number: number, What: "its content was changed"}
+	}
 	for _, one := range list {
 		hash := sealer.Hash(byte(one.Kind), one.Value)
 		if _, err := w.ExecContext(ctx, insertSubject, hash[:], number); err != nil {
@@ -255,8 +262,10 @@ func (s *Store) Flush(ctx context.Context) error {
 	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM unindexed").Scan(&wait); err != nil || wait == 0 {
 		return s.away(err)
 	}
-	s.upkeep.Lock()
-	defer s.upkeep.Unlock()
+	if err := s.upkeep.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.upkeep.Release(1)
 	return s.flushLocked(ctx)
 }
 
@@ -284,11 +293,17 @@ func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
 		return false, s.away(err)
 	}
 	e, err := s.byNumber(ctx, number)
+	if errors.Is(err, store.ErrNotFound) { // somebody wrote the row, or removed the entry
+		return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
+			_, err := w.ExecContext(ctx, "DELETE FROM unindexed WHERE number = ?", number)
+			return err
+		})
+	}
 	if err != nil {
 		return false, err
 	}
 	list := store.IdentifiersOf(e.Change)
-	list = list[min(int(next), len(list)):]
+	list = list[min(max(int(next), 0), len(list)):]
 	return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		if err := s.subjects(ctx, w, number, list[:min(len(list), maxSubjects)]); err != nil {
 			return err
@@ -338,7 +353,7 @@ func (s *Store) isOpen(id change.ID) bool {
 func openIntent(k *keys, id []byte, generation int64, sealed []byte) (change.Change, error) {
 	content, err := k.open(generation, intentPlace(id), sealed)
 	if err != nil {
-		return change.Change{}, fmt.Errorf("an open change cannot be read: %w", err)
+		return change.Change{}, fmt.Errorf("an open change cannot be read, because its row in the table intent was altered: restore a backup with scim-bridge store restore: %w", err)
 	}
 	object, err := objectOf(content)
 	if err != nil {
@@ -418,7 +433,7 @@ func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one settl
 	if err != nil {
 		return err
 	}
-	_, err = w.ExecContext(ctx, "INSERT INTO overlap (number, members) VALUES (?, ?)", number, string(text))
+	_, err = w.ExecContext(ctx, "INSERT OR REPLACE INTO overlap (number, members) VALUES (?, ?)", number, string(text))
 	return err
 }
 

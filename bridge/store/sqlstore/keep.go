@@ -20,8 +20,10 @@ const pruneRows = 20
 
 // Prune implements store.Keeper.
 func (s *Store) Prune(ctx context.Context, r store.Retention) (int64, error) {
-	s.upkeep.Lock()
-	defer s.upkeep.Unlock()
+	if err := s.upkeep.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer s.upkeep.Release(1)
 	if err := s.flushLocked(ctx); err != nil {
 		return 0, err
 	}
@@ -181,8 +183,8 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 // UseRing takes the keys of a changed key file. Every key that something is sealed with must be there; a new key is used
 // from the next Rekey on.
 func (s *Store) UseRing(r seal.Ring) error {
-	s.upkeep.Lock()
-	defer s.upkeep.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, sealer := range s.keys.Load().sealers {
 		if _, ok := r.Find(sealer.ID()); !ok {
 			return errKey
@@ -194,8 +196,10 @@ func (s *Store) UseRing(r seal.Ring) error {
 
 // Rekey implements store.Keeper.
 func (s *Store) Rekey(ctx context.Context) error {
-	s.upkeep.Lock()
-	defer s.upkeep.Unlock()
+	if err := s.upkeep.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.upkeep.Release(1)
 	if err := s.flushLocked(ctx); err != nil {
 		return err
 	}
@@ -220,14 +224,43 @@ func (s *Store) Rekey(ctx context.Context) error {
 		return err
 	}
 	k := *s.keys.Load()
-	k.sealers = map[int64]*seal.Sealer{k.newest: k.sealer()}
+	k.former, k.sealers = k.sealers, map[int64]*seal.Sealer{k.newest: k.sealer()}
 	s.keys.Store(&k)
-	return s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error { return w.checkpoint(ctx) })
+	return s.scrub(ctx)
+}
+
+// scrub moves the write-ahead log into the database and empties it, so that it has no former pages. It waits for readers
+// on a connection of its own, while others write.
+func (s *Store) scrub(ctx context.Context) error {
+	db, err := sql.Open("sqlite", "file:"+s.o.File)
+	if err != nil {
+		return s.away(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing waits to be written
+	const tries = 40
+	const wait = 250 * time.Millisecond
+	timer := time.NewTicker(wait)
+	defer timer.Stop()
+	for range tries {
+		var busy, log, moved int
+		err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+		if err == nil && busy == 0 {
+			return nil
+		}
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.New("the write-ahead log of the store still has former values, because somebody reads the store: repeat the command when no backup and no export runs")
 }
 
 // newGeneration begins to seal with the newest key of the key file, with a new secret of the chain.
 func (s *Store) newGeneration(ctx context.Context) error {
+	s.mu.Lock()
 	newest, k := s.o.Ring.Newest(), s.keys.Load()
+	s.mu.Unlock()
 	id := newest.ID()
 	if k.sealer().ID() == id {
 		return nil
@@ -431,31 +464,46 @@ func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
 			return fmt.Errorf("%s exists: move it away first, because the backup does not have what happened since", file+end)
 		}
 	}
-	if err := copyFile(backup, file); err != nil {
-		return fmt.Errorf("the backup cannot be copied: %w", err)
+	lock, err := prepare(file)
+	if err != nil {
+		return err
 	}
-	s, err := Open(ctx, Options{File: file, Ring: ring, Now: time.Now, copied: true})
-	if err == nil {
-		_, err = s.Verify(ctx)
+	defer lock.Close()          //nolint:errcheck // it holds the lock, and nothing was written
+	next := file + ".restoring" // a store in its place is complete
+	if err := removeAll(next, next+".lock", next+"-wal", next+"-shm"); err != nil {
+		return err
 	}
+	if err := copyFile(backup, next); err != nil {
+		return errors.Join(fmt.Errorf("the backup cannot be copied: %w", err), removeAll(next))
+	}
+	if err := newEpoch(ctx, next, ring); err != nil {
+		return errors.Join(fmt.Errorf("the backup cannot be used: %w", err), removeAll(next, next+".lock", next+"-wal", next+"-shm"))
+	}
+	return errors.Join(os.Rename(next, file), removeAll(next+".lock"))
+}
+
+// newEpoch makes a store of a copy.
+func newEpoch(ctx context.Context, file string, ring seal.Ring) error {
+	s, err := Open(ctx, Options{File: file, Ring: ring, copied: true})
+	if err != nil {
+		return err
+	}
+	_, err = s.Verify(ctx)
 	if err == nil {
 		err = s.w.write(ctx, s.restored)
 	}
-	if s != nil {
-		err = errors.Join(err, s.Close())
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("the backup cannot be used: %w", err), os.Remove(file), removeIfThere(file+".lock"))
-	}
-	return nil
+	return errors.Join(err, s.Close())
 }
 
-func removeIfThere(file string) error {
-	err := os.Remove(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+// removeAll removes files, if they are there.
+func removeAll(files ...string) error {
+	var errs []error
+	for _, file := range files {
+		if err := os.Remove(file); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 func copyFile(from, to string) error {

@@ -17,7 +17,8 @@ import (
 type keys struct {
 	newest  int64 // the generation that seals
 	sealers map[int64]*seal.Sealer
-	chains  []link // by their first numbers
+	former  map[int64]*seal.Sealer // of keys that nothing needs any more, for reads that began before
+	chains  []link                 // by their first numbers
 }
 
 // link is a secret of the chain, with the number of the first entry that it links.
@@ -45,6 +46,9 @@ func (k *keys) sealer() *seal.Sealer { return k.sealers[k.newest] }
 // open opens a content.
 func (k *keys) open(generation int64, place string, sealed []byte) ([]byte, error) {
 	s := k.sealers[generation]
+	if s == nil {
+		s = k.former[generation]
+	}
 	if s == nil {
 		return nil, fmt.Errorf("it is sealed with a key of generation %d, which the store does not have", generation)
 	}
@@ -177,7 +181,8 @@ func (s *Store) loadChains(ctx context.Context, tx *sql.Tx, k *keys) error {
 		}
 		secret, err := k.open(generation, chainPlace(first), sealed)
 		last, ok := sum(before)
-		if err != nil || !ok || len(secret) != seal.ChainSize || s.signChain(k.sealers[generation], first, sealed, last) != [store.LinkSize]byte(signature) {
+		signed, ok2 := sum(signature)
+		if err != nil || !ok || !ok2 || len(secret) != seal.ChainSize || s.signChain(k.sealers[generation], first, sealed, last) != signed {
 			return &store.BrokenError{Number: first, What: "the secret of the chain was altered"}
 		}
 		k.chains = append(k.chains, link{first, seal.ChainOf([seal.ChainSize]byte(secret)), last})

@@ -28,6 +28,7 @@ func (w *writer) note(n note) error {
 		return errors.Join(errNotes, w.broken)
 	}
 	w.notes = append(w.notes, n)
+	w.put++
 	return nil
 }
 
@@ -52,6 +53,7 @@ func (w *writer) dropNotes(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.notes = append(w.notes[:0:0], w.notes[n:]...)
+	w.taken += int64(n)
 }
 
 func (w *writer) hasNotes() bool {

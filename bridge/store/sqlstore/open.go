@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"golang.org/x/sync/semaphore"
 	"modernc.org/sqlite"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -56,7 +58,7 @@ type Store struct {
 
 	// upkeep is held by the one of Verify, Forget, Prune, Rekey and Flush that changes or compares what entries are
 	// found by.
-	upkeep sync.Mutex
+	upkeep *semaphore.Weighted
 
 	closing sync.Once
 	closed  error
@@ -100,11 +102,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if hostile(o.File) {
 		return nil, fmt.Errorf("the path of the store %q has a character that a path of a database cannot have (? # %%): choose another store.sqlite.file", o.File)
 	}
+	if file, err := filepath.EvalSymlinks(o.File); err == nil { // the lock is beside the file, not beside a link to it
+		o.File = file
+	}
 	lock, err := prepare(o.File)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, lock: lock, open: map[change.ID]intent{}}
+	s := &Store{o: o, upkeep: semaphore.NewWeighted(1), lock: lock, open: map[change.ID]intent{}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(explain(o.File, err), s.release())
 	}

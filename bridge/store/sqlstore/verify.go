@@ -28,8 +28,13 @@ func (s *Store) head(st state) store.Head {
 // Verify implements store.Prover. It reads one state of the database, from the newest entry to the oldest: an erasure
 // comes after what it erased.
 func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, error) {
-	s.upkeep.Lock() // an entry whose subjects are half removed would look altered
-	defer s.upkeep.Unlock()
+	if err := s.upkeep.Acquire(ctx, 1); err != nil { // an entry whose subjects are half removed would look altered
+		return store.Proof{}, err
+	}
+	defer s.upkeep.Release(1)
+	if err := s.flushLocked(ctx); err != nil {
+		return store.Proof{}, err
+	}
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return store.Proof{}, s.away(err)
@@ -182,7 +187,7 @@ func (v *verification) entry(ctx context.Context, r *row) error {
 		v.link(v.later, r.link)
 	}
 	for _, h := range v.heads[r.number] {
-		if !bytes.Equal(h.Link[:], r.link) || h.Position.Epoch != r.epoch {
+		if !bytes.Equal(h.Link[:], r.link) || h.Position.Epoch < r.epoch || h.Position.Epoch > v.end.epoch {
 			v.other(h)
 		}
 	}
@@ -265,7 +270,7 @@ func (v *verification) found(ctx context.Context, r *row, p private) error {
 	}
 	list := store.IdentifiersOf(r.entry(p).Change)
 	if next, is := v.unindexed[r.number]; is {
-		list = list[:min(int(next), len(list))]
+		list = list[:min(max(int(next), 0), len(list))]
 	}
 	v.subjects += int64(len(list))
 	for part := range slices.Chunk(list, maxSubjects) {

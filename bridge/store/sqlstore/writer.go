@@ -27,6 +27,8 @@ type writer struct {
 	waiting []settlement // settled changes that wait for a commit, oldest first
 	notes   []note       // what the next commit writes too; see note
 	flushed []flusher    // who waits until all that waited before is written
+	put     int64        // how many settlements and notes have waited
+	taken   int64        // how many of them are written
 	broken  error        // why the last commit failed; nil after a commit
 
 	queue *queue // the rows of requests that wait for a commit
@@ -47,10 +49,12 @@ type job struct {
 	done    chan error
 }
 
-// flusher waits until every settlement is written, and until the first rows of the queue no longer wait.
+// flusher waits until the settlements and notes that waited before it are written, and until the first rows of the queue
+// no longer wait. It does not wait for what comes later.
 type flusher struct {
-	done  chan error
-	first int64
+	done   chan error
+	first  int64
+	target int64
 }
 
 // Bounds of a batch and of what waits.
@@ -108,8 +112,8 @@ func (w *writer) writeOutside(ctx context.Context, run func(ctx context.Context,
 	return w.send(&job{ctx: ctx, run: run, outside: true, done: make(chan error, 1)})
 }
 
-// send hands a job to the goroutine, and returns when it is committed. When the caller gives up while the job is being committed, it is not known whether
-// it was.
+// send hands a job to the goroutine, and returns when it is committed. When the caller gives up while the job is being
+// committed, it is not known whether it was.
 func (w *writer) send(j *job) error { return w.s.away(w.sent(j)) }
 
 func (w *writer) sent(j *job) error {
@@ -145,9 +149,10 @@ func (w *writer) settle(one settlement) error {
 	default:
 	}
 	if len(w.waiting) >= maxWaiting {
-		return fmt.Errorf("%d settled changes wait already: %w", len(w.waiting), w.broken)
+		return errors.Join(fmt.Errorf("%d settled changes wait already", len(w.waiting)), w.broken)
 	}
 	w.waiting = append(w.waiting, one)
+	w.put++
 	w.wake()
 	return nil
 }
@@ -163,12 +168,13 @@ func (w *writer) wake() {
 func (w *writer) flush(ctx context.Context) error {
 	_, first := w.queue.waits()
 	w.mu.Lock()
-	if len(w.waiting)+len(w.notes) == 0 && w.queue.done(first) {
+	target := w.put
+	if w.taken >= target && w.queue.done(first) {
 		w.mu.Unlock()
 		return nil
 	}
 	done := make(chan error, 1)
-	w.flushed = append(w.flushed, flusher{done, first})
+	w.flushed = append(w.flushed, flusher{done, first, target})
 	w.mu.Unlock()
 	w.wake()
 	select {
@@ -441,6 +447,7 @@ func (w *writer) settled(n int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.waiting = append(w.waiting[:0:0], w.waiting[n:]...)
+	w.taken += int64(n)
 	w.broken = err
 	w.releaseLocked(err)
 }
@@ -455,7 +462,7 @@ func (w *writer) release(err error) {
 func (w *writer) releaseLocked(err error) {
 	var still []flusher
 	for _, f := range w.flushed {
-		if err == nil && (len(w.waiting) > 0 || !w.queue.done(f.first)) {
+		if err == nil && (w.taken < f.target || !w.queue.done(f.first)) {
 			still = append(still, f)
 			continue
 		}
@@ -529,12 +536,6 @@ func (w *writer) text(ctx context.Context, query string, args ...any) (out strin
 		err = nil
 	}
 	return out, err
-}
-
-// checkpoint moves what the write-ahead log has into the database, and empties the log.
-func (w *writer) checkpoint(ctx context.Context) error {
-	var busy, log, moved int
-	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
 }
 
 // query reads rows in the transaction of the batch.
