@@ -405,8 +405,8 @@ func TestAnErasedPersonIsNotFound(t *testing.T) {
 	if n, err := j.Forget(t.Context(), "nobody"); n != 0 || err != nil {
 		t.Errorf("Forget() of nobody = %d, %v", n, err)
 	}
-	lines := j.log.FilterMessage("the operator erased a person from the journal").All()
-	if len(lines) != 2 || fmt.Sprint(lines[0].ContextMap()) != "map[entries:5]" {
+	lines := j.log.FilterMessage("the operator erased a person from the store").All()
+	if len(lines) != 2 || fmt.Sprint(lines[0].ContextMap()) != "map[rows:5]" {
 		t.Errorf("the log has %v", lines)
 	}
 }
