@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -90,9 +91,16 @@ type Credential struct {
 	Name  string // "" for a credential with a key id
 }
 
+// DropRevoked removes the tokens that are revoked.
+func (s *TokenState) DropRevoked() {
+	s.Tokens = slices.DeleteFunc(s.Tokens, func(t Token) bool {
+		return slices.ContainsFunc(s.Revoked, func(r Revocation) bool { return r.Of == t.Of && r.SHA256 == t.SHA256 })
+	})
+}
+
 // TokenState is what a store knows about credentials.
 type TokenState struct {
-	Tokens  []Token      // by the realm and the key of the tenant, oldest first
+	Tokens  []Token      // without revoked ones; by the realm and the key of the tenant, oldest first
 	Revoked []Revocation // in no order
 	Uses    []Use        // in no order
 	// UsesSince is the time from which on every use is known. A credential without a Use was not used since then.

@@ -70,23 +70,28 @@ func (s *Store) removeActs(ctx context.Context, query string, args ...any) (int6
 	return n, s.shrink(ctx)
 }
 
-// forgetActivity erases a person from the rows of requests, and returns their number: the rows that a search for the
-// person finds, and those with another name of the person.
+// forgetActivity erases a person from the rows of requests, and returns their number: the rows that name the person, and
+// those about the person's user, also when only requests name that user.
 func (s *Store) forgetActivity(ctx context.Context, p store.Person, who store.Forgotten) (int, error) {
-	var named, found conditions
-	addNamed(&named, s.hashes(append(store.Person{ID: who.ID}.Identifiers(), who.Names...)), formsOf(who.ID))
-	if err := s.whereNamed(ctx, &found, p); err != nil {
+	hashes := s.hashes(slices.Concat(p.Identifiers(), store.Person{ID: who.ID}.Identifiers(), who.Names))
+	named, err := s.namedUsers(ctx, hashes)
+	if err != nil {
 		return 0, s.away(err)
 	}
-	count := 0
-	for _, c := range []conditions{named, found} {
-		n, err := s.forgetActs(ctx, c)
-		count += n
+	ids := []string{who.ID, p.ID}
+	for _, id := range named { // a user of the journal is another person, whose request used a name of this one
+		other, err := s.users(ctx, s.hashes(store.Person{ID: id}.Identifiers()))
 		if err != nil {
-			return count, err
+			return 0, s.away(err)
+		}
+		if len(other) == 0 {
+			ids = append(ids, id)
+			hashes = append(hashes, s.hashes(store.Person{ID: id}.Identifiers())...)
 		}
 	}
-	return count, nil
+	var c conditions
+	addNamed(&c, hashes, formsOf(ids...))
+	return s.forgetActs(ctx, c)
 }
 
 // forgetActs erases the documents of the rows that conditions select, and returns their number.

@@ -145,7 +145,7 @@ func (s *Store) whereNamed(ctx context.Context, c *conditions, p store.Person) e
 	if err != nil {
 		return err
 	}
-	named, err := s.texts(ctx, "SELECT DISTINCT resource FROM activity WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM activity_subject WHERE hash IN ("+marks(len(hashes))+")) LIMIT ?", append(slices.Clone(hashes), maxUsers)...)
+	named, err := s.namedUsers(ctx, hashes)
 	if err != nil {
 		return err
 	}
@@ -155,6 +155,11 @@ func (s *Store) whereNamed(ctx context.Context, c *conditions, p store.Person) e
 	}
 	addNamed(c, hashes, formsOf(append(ids, p.ID)...))
 	return nil
+}
+
+// namedUsers are the ids of the users whose requests have a document with one of the hashes.
+func (s *Store) namedUsers(ctx context.Context, hashes []any) ([]string, error) {
+	return s.texts(ctx, "SELECT DISTINCT resource FROM activity WHERE type = 'User' AND resource <> '' AND number IN (SELECT number FROM activity_subject WHERE hash IN ("+marks(len(hashes))+")) LIMIT ?", append(slices.Clone(hashes), maxUsers)...)
 }
 
 // addNamed adds the condition that a document has one of the hashes, or that a request is about one of the users.

@@ -118,9 +118,9 @@ func (s *Store) entriesOf(ctx context.Context, list []store.Identifier) func(yie
 	}
 }
 
-// numbers are the numbers of the entries that may be about a person, each once. Those by which the others are found come
-// last, so that an erasure that breaks off can be repeated: first the entries that only a name of the person finds, then
-// groups, then users, and of these the ones with a given identifier last.
+// numbers are the numbers of the entries that may be about a person, each once. An erasure that breaks off can be
+// repeated, because the entries come last by which the others are found. First come entries that only a name of the
+// person finds, then those of groups, then those of users. Of these, the ones with a given identifier are the last.
 func (s *Store) numbers(ctx context.Context, given []store.Identifier, who store.Forgotten) ([]int64, error) {
 	list := append(store.Person{ID: who.ID}.Identifiers(), who.Names...)
 	found := map[int64]int{}

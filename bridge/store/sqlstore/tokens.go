@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
@@ -110,9 +109,7 @@ func (s *Store) tokens(ctx context.Context) (out store.TokenState, err error) {
 	if err != nil {
 		return out, err
 	}
-	out.Tokens = slices.DeleteFunc(out.Tokens, func(t store.Token) bool { // somebody put the row of a revoked token back
-		return slices.ContainsFunc(out.Revoked, func(r store.Revocation) bool { return r.Of == t.Of && r.SHA256 == t.SHA256 })
-	})
+	out.DropRevoked() // somebody can put the row of a revoked token back
 	return out, each(ctx, tx, "SELECT realm, tenant, key_id, name, used FROM credential_use", func(rows *sql.Rows) error {
 		var u store.Use
 		var used int64

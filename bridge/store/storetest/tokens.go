@@ -59,6 +59,7 @@ func (m *Memory) Tokens(ctx context.Context) (store.TokenState, error) {
 	slices.SortStableFunc(out.Tokens, func(a, b store.Token) int {
 		return cmp.Or(cmp.Compare(a.Of.Realm, b.Of.Realm), cmp.Compare(a.Of.Key, b.Of.Key), a.Made.Compare(b.Made))
 	})
+	out.DropRevoked()
 	for of, at := range m.held.uses {
 		out.Uses = append(out.Uses, store.Use{Credential: of, At: at})
 	}
