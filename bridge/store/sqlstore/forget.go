@@ -164,8 +164,12 @@ func (s *Store) erase(ctx context.Context, w *writer, who store.Forgotten, numbe
 		if err != nil {
 			return 0, err
 		}
-		if one != nil {
-			done, last = append(done, *one), e
+		if one == nil {
+			continue
+		}
+		done = append(done, *one)
+		if e.Position.Number > last.Position.Number { // the numbers are not in order
+			last = e
 		}
 	}
 	if len(done) == 0 {
