@@ -231,7 +231,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"a store without its key":     {strings.Replace(minimal(t, "\nstore: { enabled: true }"), "existingSecret: scim-bridge", "inline: { secret: x }", 1), "store.keySecret: name the Secret with the key store-key"},
 		"settings of no store":        {strings.Replace(minimal(t, ""), "config:\n", "config:\n  store: { durability: normal }\n", 1), "config.store: has no effect without store.enabled=true"},
 		"a file, the chart's":         {strings.Replace(minimal(t, "\nstore: { enabled: true }"), "config:\n", "config:\n  store: { sqlite: { file: /tmp/store.db } }\n", 1), "additional properties 'sqlite' not allowed"},
-		"a size that is none":         {minimal(t, "\nstore: { enabled: true, size: big }"), "/store/size"},
+		"a size without a number":     {minimal(t, "\nstore: { enabled: true, size: big }"), "/store/size"},
 		"an ingress without a host":   {minimal(t, "\ningress: { enabled: true }"), "ingress.host: give the host name"},
 		"a route without a gateway":   {minimal(t, "\nhttpRoute: { enabled: true }"), "httpRoute.parentRefs: name the gateway"},
 	} {

@@ -79,7 +79,7 @@ func New(c config.Config, o Options) (*App, error) {
 		return build(c, o)
 	}
 	var err error
-	if o.Store, err = openStore(context.Background(), c.Store); err != nil {
+	if o.Store, err = openStore(context.Background(), c.Store, o.Log); err != nil {
 		return nil, err
 	}
 	a, err := build(c, o)

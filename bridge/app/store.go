@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ const (
 	closing    = 10 * time.Second
 )
 
-// openStore opens the store of a configuration; nil without the section store.
-func openStore(ctx context.Context, c config.Store) (store.Store, error) {
+// openStore opens the store of a configuration; nil without the section store. The log says when it makes a new one: the
+// volume of the former one may be missing.
+func openStore(ctx context.Context, c config.Store, log *zap.Logger) (store.Store, error) {
 	if !c.On() {
 		return nil, nil //nolint:nilnil // without the section there is no store
 	}
@@ -39,9 +41,13 @@ func openStore(ctx context.Context, c config.Store) (store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.keyFile: %w", err)
 	}
+	_, missing := os.Stat(c.SQLite.File)
 	s, err := sqlstore.Open(ctx, sqlstore.Options{File: c.SQLite.File, Ring: ring, Normal: c.Durability == config.DurabilityNormal})
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
+	}
+	if errors.Is(missing, os.ErrNotExist) {
+		log.Info("a new store was made; if there was a store before, its volume or store.sqlite.file is wrong", zap.String("file", c.SQLite.File))
 	}
 	return s, nil
 }
