@@ -113,7 +113,7 @@ func TestABrakeOverAStoreIsABrakeInMemory(t *testing.T) {
 type stuckLedger struct{ after bool }
 
 func (stuckLedger) Removals(context.Context) (map[string]store.Removals, error) {
-	return map[string]store.Removals{"acme": {At: map[string]time.Time{"a": time.Now()}, Users: 10, Counted: time.Now()}}, nil
+	return map[string]store.Removals{guard.LedgerKey(braked("acme")): {At: map[string]time.Time{"a": time.Now()}, Users: 10, Counted: time.Now()}}, nil
 }
 
 func (l stuckLedger) ChangeRemovals(ctx context.Context, _ string, change func(*store.Removals) error) error {
@@ -289,7 +289,8 @@ func TestTheBrakeWithoutItsStore(t *testing.T) {
 	memory.Fail(nil)
 	b.App.KeepStore(t.Context(), time.Now())
 	all, err := memory.Removals(t.Context())
-	if err != nil || len(all[b.Path(t)].At) != 4 || !all[b.Path(t)].Holding {
+	key := guard.LedgerKey(b.App.Watcher.Tenants.ByPath(b.Path(t)))
+	if err != nil || len(all[key].At) != 4 || !all[key].Holding {
 		t.Errorf("the store has %+v, %v", all, err)
 	}
 	again := b.Restarted(t, memory)

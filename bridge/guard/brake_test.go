@@ -313,3 +313,36 @@ func TestWhoWaitsForALedgerGivesUpWithItsContext(t *testing.T) {
 		t.Errorf("the removal that waited for its count = %v", err)
 	}
 }
+
+// TestABrakeOutlivesThePathOfItsTenant: another alias of an organization begins with the removals so far, and a tenant of
+// another realm with the same key has its own.
+func TestABrakeOutlivesThePathOfItsTenant(t *testing.T) {
+	t.Parallel()
+	of := func(realm, path string) *tenant.Tenant {
+		out := braked("id-1")
+		out.Realm, out.Path = realm, path
+		return out
+	}
+	r := &removing{Brake: guard.NewBrake(time.Now, &guard.MemoryLedger{}), t: t, of: of("corp", "corp/organizations/acme"), users: 10}
+	if n := r.lets("u"); n != 2 {
+		t.Fatalf("it lets %d go, want 2", n)
+	}
+	renamed := of("corp", "corp/organizations/umbrella")
+	if state := stateOf(t.Context(), t, r.Brake, renamed); !strings.HasPrefix(state, "holding") {
+		t.Errorf("after a rename the brake is %q", state)
+	}
+	former := r.of
+	r.of = renamed
+	held, is := errors.AsType[guard.HeldError](r.one("v"))
+	if !is || held.Tenant != renamed.Path {
+		t.Errorf("after a rename a removal is %#v", held)
+	}
+	noError(t, r.Lift(t.Context(), renamed))
+	if state := stateOf(t.Context(), t, r.Brake, former); !strings.HasPrefix(state, "lifted") {
+		t.Errorf("the brake of the former path is %q", state)
+	}
+	r.of = of("lab", "corp/organizations/umbrella")
+	if n := r.lets("w"); n != 2 {
+		t.Errorf("in another realm it lets %d go, want 2", n)
+	}
+}

@@ -6,18 +6,23 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
 // Ledger keeps the removals of each tenant. All bridges that serve a tenant must share a Ledger:
 // otherwise each bridge allows the whole number of the policy.
 type Ledger interface {
-	// Change calls change once with the removals of the tenant at a path (the zero value when
+	// Change calls change once with the removals of the tenant with a LedgerKey (the zero value when
 	// nothing is known), and stores the result. Until change returns, no other call reads or writes
 	// the removals of that tenant. Other calls wait until their contexts end: change may take long,
 	// because it counts the tenant's users in Keycloak. Change returns an error of change; it need
 	// not store anything then.
-	Change(ctx context.Context, path string, change func(*Removals) error) error
+	Change(ctx context.Context, key string, change func(*Removals) error) error
 }
+
+// LedgerKey names a tenant in a Ledger. It outlives the path of the tenant: an organization can have another alias.
+func LedgerKey(t *tenant.Tenant) string { return t.Realm + "/" + t.Owner.Key } // no owner's key has a slash
 
 // Removals are the removals of a tenant.
 type Removals struct {
@@ -61,8 +66,8 @@ type account struct {
 }
 
 // Change implements Ledger.
-func (l *MemoryLedger) Change(ctx context.Context, path string, change func(*Removals) error) error {
-	a := l.of(path)
+func (l *MemoryLedger) Change(ctx context.Context, key string, change func(*Removals) error) error {
+	a := l.of(key)
 	if err := a.free.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -70,16 +75,16 @@ func (l *MemoryLedger) Change(ctx context.Context, path string, change func(*Rem
 	return change(&a.Removals)
 }
 
-func (l *MemoryLedger) of(path string) *account {
+func (l *MemoryLedger) of(key string) *account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.tenants == nil {
 		l.tenants = map[string]*account{}
 	}
-	a := l.tenants[path]
+	a := l.tenants[key]
 	if a == nil {
 		a = &account{free: semaphore.NewWeighted(1)}
-		l.tenants[path] = a
+		l.tenants[key] = a
 	}
 	return a
 }
