@@ -15,7 +15,8 @@ type Ledger interface {
 	//
 	// The result waits for the next commit, so that a removal needs no commit of its own: once an Intend that is called
 	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted lets more users go: it is
-	// committed when ChangeRemovals returns nil, and after an error it does not hold.
+	// committed when ChangeRemovals returns nil, and after an error it does not hold. So ChangeRemovals waits for the end
+	// of a commit that has begun, also when its context ends.
 	ChangeRemovals(ctx context.Context, key string, change func(*Removals) error) error
 }
 

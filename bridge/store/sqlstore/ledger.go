@@ -112,7 +112,7 @@ func (s *Store) ChangeRemovals(ctx context.Context, key string, change func(*sto
 	}
 	var err error
 	if !a.now.Lifted.Equal(a.kept.Lifted) {
-		err = s.w.write(ctx, d.write)
+		err = s.w.writeCertainly(ctx, d.write)
 	} else {
 		err = s.away(s.w.note(d.write))
 	}
