@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -76,7 +74,7 @@ func (u *usage) total() (all store.Share, largest string) {
 
 // loadUsage reads what the rows use. The index has all that it needs.
 func (s *Store) loadUsage(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT tenant, count(*), sum(bytes), max(number) FROM activity GROUP BY tenant")
+	rows, err := tx.QueryContext(ctx, "SELECT tenant, count(*), CAST(sum(bytes) AS BIGINT), max(number) FROM activity GROUP BY tenant")
 	if err != nil {
 		return err
 	}
@@ -113,22 +111,27 @@ func (w *writer) acted(all bool) *acted {
 	return &acted{s: w.s, rows: rows, counts: counts}
 }
 
-// write writes the rows and the counts. It can run again after a transaction that was rolled back.
-func (n *acted) write(ctx context.Context, w *writer) error {
-	n.last, n.change = n.s.acts, usageChange{}
+// add adds the rows and the counts to a load. It can run again for another one.
+func (n *acted) add(l *load) error {
 	k := n.s.keys.Load()
 	for _, a := range n.rows {
-		n.last++
-		if err := a.write(ctx, w, k, n.last, n.change); err != nil {
-			return fmt.Errorf("write a request: %w", err)
-		}
+		l.request(a, k)
 	}
-	for tenant := range maps.Clone(n.change) {
-		if err := n.s.keepShare(ctx, w, tenant, n.change); err != nil {
+	for t, count := range n.counts {
+		l.tallies[t] += count
+	}
+	n.last, n.change = l.lastAct, l.usage
+	return nil
+}
+
+// keepShares removes the oldest rows of tenants that have more than their shares.
+func (n *acted) keepShares(ctx context.Context, q rowsOf, l *load) error {
+	for tenant := range maps.Clone(l.usage) {
+		if err := l.keepShare(ctx, q, tenant); err != nil {
 			return err
 		}
 	}
-	return writeTallies(ctx, w, n.counts)
+	return nil
 }
 
 // ended says how the commit ended. others says that other parts of the batch were committed without this one.
@@ -146,24 +149,6 @@ func (n *acted) ended(w *writer, err error, others bool) {
 
 const insertActivity = "INSERT INTO activity (" + activityColumns + ", bytes, subjects) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-// write writes a row.
-func (a *act) write(ctx context.Context, w *writer, k *keys, number int64, to usageChange) error {
-	r := activityRow{Activity: a.Activity, id: a.id, of: a.of, change: a.change}
-	r.Number = number
-	var subjects []byte
-	if a.text != nil {
-		r.generation = &k.newest
-		r.content = k.sealer().Seal(nil, activityPlace(a.id), a.text)
-		subjects = hashesIn(k.sealer(), a.named)
-	}
-	size := store.RowSize + int64(len(r.content))
-	if _, err := w.ExecContext(ctx, insertActivity, append(r.values(), size, subjects)...); err != nil {
-		return err
-	}
-	to.add(a.Tenant, 1, size)
-	return insertSubjects(ctx, w, number, subjects)
-}
-
 // hashesIn are the hashes of identifiers, one after the other.
 func hashesIn(sealer *seal.Sealer, list []store.Identifier) []byte {
 	if len(list) == 0 {
@@ -177,53 +162,17 @@ func hashesIn(sealer *seal.Sealer, list []store.Identifier) []byte {
 	return out
 }
 
-func insertSubjects(ctx context.Context, w *writer, number int64, subjects []byte) error {
-	for ; len(subjects) >= seal.HashSize; subjects = subjects[seal.HashSize:] {
-		if _, err := w.ExecContext(ctx, "INSERT OR IGNORE INTO activity_subject (hash, number) VALUES (?, ?)", subjects[:seal.HashSize], number); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// deleteSubjects removes the subjects of the row of a request.
 func deleteSubjects(ctx context.Context, w *writer, number int64, subjects []byte) error {
+	hashes := []any{number}
 	for ; len(subjects) >= seal.HashSize; subjects = subjects[seal.HashSize:] {
-		if _, err := w.ExecContext(ctx, "DELETE FROM activity_subject WHERE hash = ? AND number = ?", subjects[:seal.HashSize], number); err != nil {
-			return err
-		}
+		hashes = append(hashes, subjects[:seal.HashSize])
 	}
-	return nil
-}
-
-// maxEvicted is the most rows that one commit removes for the share of a tenant. What is too much then is removed with
-// the next row of the tenant.
-const maxEvicted = 512
-
-// keepShare removes the oldest rows of a tenant that has more than its share.
-func (s *Store) keepShare(ctx context.Context, w *writer, tenant string, to usageChange) error {
-	const step = 16
-	for range maxEvicted / step {
-		used, by := s.usage.get(tenant), to[tenant]
-		rows, size := used.Rows+by.Rows-s.o.Share.Rows, used.Bytes+by.Bytes-s.o.Share.Bytes
-		if rows <= 0 && size <= 0 {
-			return nil
-		}
-		oldest, err := removable(ctx, w, "SELECT number, tenant, bytes, subjects FROM activity WHERE tenant = ? ORDER BY number LIMIT ?", tenant, step)
-		if err != nil || len(oldest) == 0 {
-			return err
-		}
-		for _, one := range oldest {
-			if rows <= 0 && size <= 0 {
-				return nil
-			}
-			if err := one.remove(ctx, w, to); err != nil {
-				return err
-			}
-			rows--
-			size -= one.bytes
-		}
+	if len(hashes) == 1 {
+		return nil
 	}
-	return nil
+	_, err := w.ExecContext(ctx, "DELETE FROM activity_subject WHERE number = ? AND hash IN ("+marks(len(hashes)-1)+")", hashes...)
+	return err
 }
 
 // removed is what the removal of a row needs.
@@ -234,30 +183,15 @@ type removed struct {
 	subjects []byte
 }
 
-func removable(ctx context.Context, w *writer, query string, args ...any) ([]removed, error) {
-	rows, err := w.query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err has the error
+func removable(ctx context.Context, q rowsOf, query string, args ...any) ([]removed, error) {
 	var out []removed
-	for rows.Next() {
+	err := each(ctx, q, query, func(rows *sql.Rows) error {
 		var one removed
-		if err := rows.Scan(&one.number, &one.tenant, &one.bytes, &one.subjects); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&one.number, &one.tenant, &one.bytes, &one.subjects)
 		out = append(out, one)
-	}
-	return out, errors.Join(rows.Err(), rows.Close())
-}
-
-func (r removed) remove(ctx context.Context, w *writer, to usageChange) error {
-	if err := deleteSubjects(ctx, w, r.number, r.subjects); err != nil {
 		return err
-	}
-	_, err := w.ExecContext(ctx, "DELETE FROM activity WHERE number = ?", r.number)
-	to.add(r.tenant, -1, -r.bytes)
-	return err
+	}, args...)
+	return out, err
 }
 
 // activityRow is a row of the table activity.
@@ -267,6 +201,9 @@ type activityRow struct {
 	id, of, change []byte
 	generation     *int64 // nil without content
 	content        []byte
+
+	bytes    int64  // of the share of the tenant
+	subjects []byte // the hashes that find the row, one after the other
 }
 
 // activityColumns are columns of the table activity, in the order of values.

@@ -2,10 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
 )
 
 // pruneActs is the number of rows of requests that are removed in one commit. A writer waits for such a commit.
@@ -50,24 +50,24 @@ func (s *Store) pruneActivity(ctx context.Context, r store.Retention) (int64, er
 // removeActs removes the first rows that a query selects, and returns their number.
 func (s *Store) removeActs(ctx context.Context, query string, args ...any) (int64, error) {
 	var n int64
-	var to usageChange
+	var l *load
 	err := s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
 		run: func(ctx context.Context, w *writer) error {
-			to = usageChange{}
+			l = w.load
 			list, err := removable(ctx, w, query, append(args, pruneActs)...)
 			for _, one := range list {
-				err = errors.Join(err, one.remove(ctx, w, to))
+				l.remove(one)
 			}
 			n = int64(len(list))
 			return err
 		},
-		committed: func() { s.usage.apply(to) },
+		committed: func() { s.usage.apply(l.usage) },
 	})
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	return n, s.shrink(ctx)
+	return n, s.engine.shrink(ctx, s.w)
 }
 
 // forgetActivity erases a person from the rows of requests, and returns their number: the rows that name the person, and
@@ -100,15 +100,15 @@ func (s *Store) forgetActs(ctx context.Context, c conditions) (int, error) {
 	count := 0
 	for {
 		n := 0
-		var to usageChange
+		var l *load
 		err := s.w.send(&job{
 			ctx: ctx, done: make(chan error, 1),
 			run: func(ctx context.Context, w *writer) (err error) {
-				to = usageChange{}
-				n, err = eraseActs(ctx, w, c, to)
+				l = w.load
+				n, err = eraseActs(ctx, w, c, l.usage)
 				return err
 			},
-			committed: func() { s.usage.apply(to) },
+			committed: func() { s.usage.apply(l.usage) },
 		})
 		if err != nil || n == 0 {
 			return count, err
@@ -127,7 +127,7 @@ func eraseActs(ctx context.Context, w *writer, c conditions, to usageChange) (in
 		if err := deleteSubjects(ctx, w, one.number, one.subjects); err != nil {
 			return 0, err
 		}
-		if _, err := w.ExecContext(ctx, "UPDATE activity SET content = NULL, subjects = NULL, generation = NULL, erased = 1, bytes = ? WHERE number = ?", store.RowSize, one.number); err != nil {
+		if _, err := w.ExecContext(ctx, "UPDATE activity SET content = NULL, subjects = NULL, generation = NULL, erased = TRUE, bytes = ? WHERE number = ?", store.RowSize, one.number); err != nil {
 			return 0, err
 		}
 		to.add(one.tenant, 0, store.RowSize-one.bytes)
@@ -146,7 +146,7 @@ func (s *Store) rekeyActivity(ctx context.Context) (more bool, err error) {
 
 func (s *Store) rekeyActs(ctx context.Context, w *writer) (more bool, err error) {
 	k := s.keys.Load()
-	rows, err := w.query(ctx, "SELECT "+activityColumns+", subjects FROM activity WHERE generation < ? AND generation IS NOT NULL LIMIT ?", k.newest, pruneRows)
+	rows, err := w.QueryContext(ctx, "SELECT "+activityColumns+", subjects FROM activity WHERE generation < ? AND generation IS NOT NULL LIMIT ?", k.newest, pruneRows)
 	if err != nil {
 		return false, err
 	}
@@ -199,5 +199,8 @@ func (r *activityRow) rekey(ctx context.Context, w *writer, k *keys, before []by
 	if _, err := w.ExecContext(ctx, "UPDATE activity SET generation = ?, content = ?, subjects = ? WHERE number = ?", k.newest, k.sealer().Seal(nil, activityPlace(r.id), sealed), after, r.Number); err != nil {
 		return err
 	}
-	return insertSubjects(ctx, w, r.Number, after)
+	for rest := after; len(rest) >= seal.HashSize; rest = rest[seal.HashSize:] {
+		w.load.actSubjects = append(w.load.actSubjects, subjectRow{rest[:seal.HashSize], r.Number})
+	}
+	return nil
 }

@@ -49,26 +49,11 @@ func appliedOf(c change.Change) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// apply keeps the document of a settlement, or drops the document of a resource that is gone.
-func (one *settlement) apply(ctx context.Context, w *writer) error {
-	c := one.c
-	switch {
-	case one.sealed.applied != nil:
-		_, err := w.ExecContext(ctx, "INSERT INTO applied (tenant, resource, generation, content) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, resource) DO UPDATE SET generation = excluded.generation, content = excluded.content",
-			c.Tenant, c.Resource.ID, one.sealed.generation, one.sealed.applied)
-		return err
-	case store.Unapplies(c):
-		_, err := w.ExecContext(ctx, "DELETE FROM applied WHERE tenant = ? AND resource = ?", c.Tenant, c.Resource.ID)
-		return err
-	}
-	return nil
-}
-
 // rekeyApplied seals documents with the newest key. more reports whether there may be further ones.
 func (s *Store) rekeyApplied(ctx context.Context) (more bool, err error) {
 	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		k := s.keys.Load()
-		rows, err := w.query(ctx, "SELECT tenant, resource, generation, content FROM applied WHERE generation < ? LIMIT ?", k.newest, pruneRows)
+		rows, err := w.QueryContext(ctx, "SELECT tenant, resource, generation, content FROM applied WHERE generation < ? LIMIT ?", k.newest, pruneRows)
 		if err != nil {
 			return err
 		}

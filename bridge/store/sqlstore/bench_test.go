@@ -115,7 +115,7 @@ func fill(b *testing.B, s *Store, n int) {
 				return fmt.Errorf("%s: %w", statement, err)
 			}
 		}
-		s.state.number += int64(n)
+		w.load.state.number += int64(n)
 		return nil
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func pages(t *testing.T, s *Store, n int) {
 	t.Helper()
 	err := s.w.writeOutside(t.Context(), func(ctx context.Context, w *writer) error {
 		var got int
-		return w.conn.QueryRowContext(ctx, fmt.Sprint("PRAGMA max_page_count = ", n)).Scan(&got)
+		return w.QueryRowContext(ctx, fmt.Sprint("PRAGMA max_page_count = ", n)).Scan(&got)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ func TestPagesHaveTheRightSize(t *testing.T) {
 	err := s.w.writeOutside(t.Context(), func(ctx context.Context, w *writer) error {
 		for pragma, want := range map[string]string{"synchronous": "2", "secure_delete": "1"} {
 			var got string
-			if err := w.conn.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			if err := w.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s is %s, %v; want %s", pragma, got, err, want)
 			}
 		}

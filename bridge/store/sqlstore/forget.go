@@ -73,7 +73,7 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		count += n
 	}
-	return count, s.scrub(ctx)
+	return count, s.away(s.engine.scrub(ctx))
 }
 
 // identify finds the user that a person's identifiers name, and the other identifiers of the user.
@@ -187,7 +187,7 @@ func (s *Store) erase(ctx context.Context, w *writer, who store.Forgotten, numbe
 	if err != nil {
 		return 0, err
 	}
-	return len(done), one.write(ctx, w)
+	return len(done), w.load.settle(&one)
 }
 
 // eraseEntry erases a person from an entry. It returns nil when the entry is not about the person.
@@ -227,13 +227,13 @@ func (s *Store) eraseEntry(ctx context.Context, w *writer, who store.Forgotten, 
 		out.commitment = commitment[:]
 		sealed = s.keys.Load().sealers[r.generation].Seal(nil, entryPlace(r.id), content)
 	}
-	_, err = w.ExecContext(ctx, "UPDATE entry SET content = ?, erased = 1 WHERE number = ?", sealed, n)
+	_, err = w.ExecContext(ctx, "UPDATE entry SET content = ?, erased = TRUE WHERE number = ?", sealed, n)
 	return e, out, err
 }
 
 // readEntry reads an entry in the transaction of the batch; nil for an entry that does not exist.
 func (s *Store) readEntry(ctx context.Context, w *writer, n int64) (*row, private, error) {
-	list, err := w.rows(ctx, "SELECT "+columns+" FROM entry WHERE number = ?", n)
+	list, err := w.entries(ctx, "SELECT "+columns+" FROM entry WHERE number = ?", n)
 	if err != nil || len(list) == 0 {
 		return nil, private{}, err
 	}
@@ -248,9 +248,13 @@ func (s *Store) readEntry(ctx context.Context, w *writer, n int64) (*row, privat
 // unsubject removes subjects of an entry.
 func (s *Store) unsubject(ctx context.Context, w *writer, r *row, list []store.Identifier) error {
 	sealer := s.keys.Load().sealers[r.generation]
-	for _, one := range list {
-		hash := sealer.Hash(byte(one.Kind), one.Value)
-		if _, err := w.ExecContext(ctx, "DELETE FROM subject WHERE hash = ? AND number = ?", hash[:], r.number); err != nil {
+	for part := range slices.Chunk(list, maxSubjects) {
+		values := []any{r.number}
+		for _, one := range part {
+			hash := sealer.Hash(byte(one.Kind), one.Value)
+			values = append(values, hash[:])
+		}
+		if _, err := w.ExecContext(ctx, "DELETE FROM subject WHERE number = ? AND hash IN ("+marks(len(part))+")", values...); err != nil {
 			return err
 		}
 	}

@@ -1,20 +1,17 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Intend implements store.Journal.
@@ -31,22 +28,24 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 	}
 	k := s.keys.Load()
 	sealed := k.sealer().Seal(nil, intentPlace(id), content)
-	var head int64
+	var row *intentRow
 	return s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
-		run: func(ctx context.Context, w *writer) error {
-			if known, err := w.number(ctx, "SELECT (SELECT count(*) FROM intent WHERE id = ?) + (SELECT count(*) FROM entry WHERE id = ?)", id, id); err != nil || known > 0 {
-				return cmp.Or(err, error(knownError(c.ID)))
-			}
-			head = s.state.number
+		add: func(l *load) error {
 			if now := s.keys.Load(); now.newest != k.newest { // the key is another one meanwhile
 				k, sealed = now, now.sealer().Seal(nil, intentPlace(id), content)
 			}
-			_, err := w.ExecContext(ctx, "INSERT INTO intent (id, head, generation, content) VALUES (?, ?, ?, ?)", id, head, k.newest, sealed)
-			return err
+			row = &intentRow{id: id, generation: k.newest, content: sealed}
+			return l.intend(row)
+		},
+		refused: func() error {
+			if row.known {
+				return knownError(c.ID)
+			}
+			return nil
 		},
 		// Also when the caller has given up: the change is open then, and whoever settles open changes finds it.
-		committed: func() { s.begin(c.ID, intent{head, timeOf(micros(c.Begun))}) },
+		committed: func() { s.begin(c.ID, intent{row.head, timeOf(micros(c.Begun))}) },
 	})
 }
 
@@ -175,66 +174,11 @@ func (s *Store) Settle(ctx context.Context, c change.Change) error {
 	return nil
 }
 
-// write writes the entry of a settled change, and ends its intent.
-func (one settlement) write(ctx context.Context, w *writer) error {
-	s := one.s
-	if one.intent { // when somebody deleted the intent in the database, the entry is written all the same
-		if _, err := w.ExecContext(ctx, "DELETE FROM intent WHERE id = ?", one.id); err != nil {
-			return err
-		}
-	}
-	k := s.keys.Load()
-	if one.sealed.generation != k.newest { // the key is another one meanwhile
-		one.seal(k)
-	}
-	number := s.state.number + 1
-	commitment := commit(k.chain(number), one.content)
-	r := row{
-		number: number, id: one.id, epoch: s.state.epoch, begun: micros(one.c.Begun), settled: micros(one.settled), public: publicOf(one.c), commitment: commitment[:], generation: k.newest, content: one.sealed.content,
-	}
-	last := k.chain(number).Link(s.state.link, r.linked(), commitment)
-	r.link = last[:]
-	if _, err := w.ExecContext(ctx, insertEntry, r.values()...); err != nil {
-		return err
-	}
-	if err := index(ctx, w, number, one.sealed.hashes, len(one.list)); err != nil {
-		return err
-	}
-	if err := one.apply(ctx, w); err != nil {
-		return err
-	}
-	if one.intent {
-		if err := s.overlaps(ctx, w, number, one); err != nil {
-			return err
-		}
-	}
-	s.state.number, s.state.link = number, last
-	return nil
-}
-
 const insertEntry = "INSERT INTO entry (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-// maxSubjects is the number of subjects that are written with an entry. Those of a large group are written in steps
-// between the commits of other changes, so that these do not wait.
-const maxSubjects = 100
+const insertSubject = "INSERT INTO subject (hash, number) VALUES (?, ?) ON CONFLICT (hash, number) DO NOTHING"
 
-// index writes the first hashes of what an entry is found by; all is the number of its subjects.
-func index(ctx context.Context, w *writer, number int64, hashes [][seal.HashSize]byte, all int) error {
-	for i := range hashes {
-		if _, err := w.ExecContext(ctx, insertSubject, hashes[i][:], number); err != nil {
-			return err
-		}
-	}
-	if all <= len(hashes) {
-		return nil
-	}
-	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO unindexed (number, next) VALUES (?, ?)", number, len(hashes))
-	return err
-}
-
-const insertSubject = "INSERT OR IGNORE INTO subject (hash, number) VALUES (?, ?)"
-
-// subjects writes hashes of what an entry is found by.
+// subjects adds hashes of what an entry is found by.
 func (s *Store) subjects(ctx context.Context, w *writer, number int64, list []store.Identifier) error {
 	generation, err := w.number(ctx, "SELECT generation FROM entry WHERE number = ?", number)
 	if err != nil {
@@ -246,9 +190,7 @@ func (s *Store) subjects(ctx context.Context, w *writer, number int64, list []st
 	}
 	for _, one := range list {
 		hash := sealer.Hash(byte(one.Kind), one.Value)
-		if _, err := w.ExecContext(ctx, insertSubject, hash[:], number); err != nil {
-			return err
-		}
+		w.load.subjects = append(w.load.subjects, subjectRow{hash[:], number})
 	}
 	return nil
 }
@@ -392,60 +334,6 @@ func (s *Store) loadIntents(ctx context.Context, tx *sql.Tx) error {
 	return rows.Err()
 }
 
-// overlaps records the memberships that another change changed at the same time: a change of the same group that was
-// settled after this one began.
-func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one settlement) error {
-	mine := members(one.c)
-	if one.c.Resource.Type != "Group" || len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
-		return nil
-	}
-	rows, err := w.query(ctx, "SELECT id, generation, content FROM entry WHERE resource = ? AND number > ? AND number < ? AND type = 'Group' AND op <> ?", one.c.Resource.ID, one.head, number, string(change.Observed))
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err has the error
-	both := map[string]bool{}
-	for rows.Next() {
-		var id, sealed []byte
-		var generation int64
-		if err := rows.Scan(&id, &generation, &sealed); err != nil {
-			return err
-		}
-		p, err := openPrivate(s.keys.Load(), generation, entryPlace(id), sealed)
-		if err != nil {
-			continue // somebody altered the entry: Verify finds it
-		}
-		for _, member := range slices.Concat(p.added, p.removed) {
-			if mine[member] {
-				both[member] = true
-			}
-		}
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(both) == 0 {
-		return err
-	}
-	list := make([]string, 0, len(both))
-	for member := range both {
-		list = append(list, member)
-	}
-	slices.Sort(list)
-	text, err := scim.Encode(list)
-	if err != nil {
-		return err
-	}
-	_, err = w.ExecContext(ctx, "INSERT OR REPLACE INTO overlap (number, members) VALUES (?, ?)", number, string(text))
-	return err
-}
-
-// members are the users who join or leave the group that is changed.
-func members(c change.Change) map[string]bool {
-	out := make(map[string]bool, len(c.MembersAdded)+len(c.MembersRemoved))
-	for _, id := range slices.Concat(c.MembersAdded, c.MembersRemoved) {
-		out[id] = true
-	}
-	return out
-}
-
 // openPrivate opens the private part of an entry. It is empty when the entry is erased.
 func openPrivate(k *keys, generation int64, place string, sealed []byte) (private, error) {
 	if sealed == nil {
@@ -510,6 +398,6 @@ func (s *Store) Observed(ctx context.Context, o store.Overlap, c change.Change) 
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, store.ErrNotFound)
 		}
-		return one.write(ctx, w)
+		return w.load.settle(&one)
 	})
 }

@@ -2,14 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
@@ -81,21 +76,7 @@ func (s *Store) pruneStep(ctx context.Context, r store.Retention) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	return int64(n), s.shrink(ctx)
-}
-
-// shrink gives free pages back to the file system.
-func (s *Store) shrink(ctx context.Context) error {
-	return s.w.writeOutside(ctx, func(ctx context.Context, w *writer) error {
-		rows, err := w.conn.QueryContext(ctx, "PRAGMA incremental_vacuum(64)")
-		if err != nil {
-			return err
-		}
-		defer rows.Close() //nolint:errcheck // rows.Err has the error
-		for rows.Next() {  // SQLite frees a page for each row
-		}
-		return rows.Err()
-	})
+	return int64(n), s.engine.shrink(ctx, s.w)
 }
 
 // prune removes the first entry of the journal.
@@ -105,8 +86,8 @@ func (s *Store) prune(ctx context.Context, w *writer, n int64) error {
 		return err
 	}
 	last, ok := sum(r.link)
-	if !ok || n != s.state.pruned+1 {
-		return &store.BrokenError{Number: s.state.pruned + 1, What: "the entry was removed or changed"}
+	if !ok || n != w.load.state.pruned+1 {
+		return &store.BrokenError{Number: w.load.state.pruned + 1, What: "the entry was removed or changed"}
 	}
 	list := store.IdentifiersOf(r.entry(p).Change)
 	if err := s.unsubject(ctx, w, r, list[:min(len(list), maxSubjects)]); err != nil {
@@ -117,7 +98,7 @@ func (s *Store) prune(ctx context.Context, w *writer, n int64) error {
 			return err
 		}
 	}
-	s.state.pruned, s.state.base = n, last
+	w.load.state.pruned, w.load.state.base = n, last
 	return nil
 }
 
@@ -146,11 +127,9 @@ func (s *Store) unindex(ctx context.Context, r *row) error {
 	return nil
 }
 
-// size is the number of bytes that the database uses, without free pages.
 func (s *Store) size(ctx context.Context) (int64, error) {
-	var pages, free int64
-	err := errors.Join(s.db.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages), s.db.QueryRowContext(ctx, "PRAGMA freelist_count").Scan(&free))
-	return (pages - free) * pageSize, s.away(err)
+	size, err := s.engine.size(ctx, s.db)
+	return size, s.away(err)
 }
 
 // Stats implements store.Keeper.
@@ -226,34 +205,7 @@ func (s *Store) Rekey(ctx context.Context) error {
 	k := *s.keys.Load()
 	k.former, k.sealers = k.sealers, map[int64]*seal.Sealer{k.newest: k.sealer()}
 	s.keys.Store(&k)
-	return s.scrub(ctx)
-}
-
-// scrub moves the write-ahead log into the database and empties it, so that it has no former pages. It waits for readers
-// on a connection of its own, while others write.
-func (s *Store) scrub(ctx context.Context) error {
-	db, err := sql.Open("sqlite", "file:"+s.o.File)
-	if err != nil {
-		return s.away(err)
-	}
-	defer db.Close() //nolint:errcheck // nothing waits to be written
-	const tries = 40
-	const wait = 250 * time.Millisecond
-	timer := time.NewTicker(wait)
-	defer timer.Stop()
-	for range tries {
-		var busy, log, moved int
-		err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
-		if err == nil && busy == 0 {
-			return nil
-		}
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return errors.New("the write-ahead log of the store still has former values, because somebody reads the store: repeat the command when no backup and no export runs")
+	return s.away(s.engine.scrub(ctx))
 }
 
 // newGeneration begins to seal with the newest key of the key file, with a new secret of the chain.
@@ -280,16 +232,16 @@ func (s *Store) newGeneration(ctx context.Context) error {
 			if _, err = w.ExecContext(ctx, "INSERT INTO master (generation, key_id) VALUES (?, ?)", next.newest, id[:]); err != nil {
 				return err
 			}
-			l := link{first: s.state.number + 1, before: s.state.link}
+			l := link{first: w.load.state.number + 1, before: w.load.state.link}
 			if k.chains[len(k.chains)-1].first == l.first { // it has linked no entry, and is sealed again
-				return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
+				return s.writeHead(ctx, w, next.sealer(), next.newest, w.load.state)
 			}
 			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
 				return err
 			}
 			unused := func(before link) bool { return before.first == l.first } // no entry since the last new key
 			next.chains = append(slices.DeleteFunc(slices.Clone(k.chains), unused), l)
-			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
+			return s.writeHead(ctx, w, next.sealer(), next.newest, w.load.state)
 		},
 		committed: func() { s.keys.Store(&next) },
 	})
@@ -354,7 +306,8 @@ func (s *Store) rekeyEntry(ctx context.Context, w *writer, n int64) error {
 	for i, one := range first {
 		hashes[i] = k.sealer().Hash(byte(one.Kind), one.Value)
 	}
-	return index(ctx, w, n, hashes, len(list))
+	w.load.index(n, hashes, len(list))
+	return nil
 }
 
 // rekeyRest seals the open changes and the secrets of the chain again, and forgets the older keys.
@@ -364,7 +317,7 @@ func (s *Store) rekeyRest(ctx context.Context, w *writer) error {
 		id, content []byte
 		generation  int64
 	}
-	rows, err := w.query(ctx, "SELECT id, generation, content FROM intent WHERE generation < ?", k.newest)
+	rows, err := w.QueryContext(ctx, "SELECT id, generation, content FROM intent WHERE generation < ?", k.newest)
 	if err != nil {
 		return err
 	}
@@ -399,123 +352,17 @@ func (s *Store) rekeyRest(ctx context.Context, w *writer) error {
 	if err := s.rekeyTokens(ctx, w); err != nil {
 		return err
 	}
+	if err := s.writeHead(ctx, w, k.sealer(), k.newest, w.load.state); err != nil { // it may be signed with an older key
+		return err
+	}
 	_, err = w.ExecContext(ctx, "DELETE FROM master WHERE generation < ?", k.newest)
 	return err
 }
 
-// Backup implements store.Keeper. VACUUM INTO reads one state, and the copy has no free pages.
+// Backup implements store.Keeper.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	if hostile(file) {
-		return fmt.Errorf("the path of the backup %q has a character that a path of a database cannot have (? # %%)", file)
-	}
 	if err := s.Flush(ctx); err != nil {
 		return err
 	}
-	size, err := s.size(ctx)
-	if err != nil {
-		return err
-	}
-	room, err := free(filepath.Dir(file))
-	if err != nil {
-		return fmt.Errorf("the directory of the backup cannot be examined: %w", err)
-	}
-	if room < size {
-		return fmt.Errorf("the backup needs %d MB and %s has room for %d MB: choose another directory", size>>20, filepath.Dir(file), room>>20)
-	}
-	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return fmt.Errorf("the backup cannot be made: %w", err)
-	}
-	if err := made.Close(); err != nil {
-		return err
-	}
-	if err := s.copyTo(ctx, file); err != nil {
-		return errors.Join(fmt.Errorf("the backup failed: %w", err), os.Remove(file))
-	}
-	return nil
-}
-
-func (s *Store) copyTo(ctx context.Context, file string) error {
-	db, err := sql.Open("sqlite", "file:"+s.o.File+"?_pragma=busy_timeout(5000)")
-	if err != nil {
-		return err
-	}
-	defer db.Close() //nolint:errcheck // it only read
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
-		return err
-	}
-	return syncFile(file)
-}
-
-// syncFile waits until a file is on the disk.
-func syncFile(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR, 0) //nolint:gosec // the operator names the file
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// Restore makes a store from a backup, at a path where no store is. A new epoch begins, so that every reader of the
-// former store learns that the journal is another one.
-func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
-	for _, end := range []string{"", "-wal", "-shm"} { // SQLite would read the log of the former store into the new one
-		if _, err := os.Lstat(file + end); err == nil {
-			return fmt.Errorf("%s exists: move it away first, because the backup does not have what happened since", file+end)
-		}
-	}
-	lock, err := prepare(file)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()          //nolint:errcheck // it holds the lock, and nothing was written
-	next := file + ".restoring" // a store in its place is complete
-	if err := removeAll(next, next+".lock", next+"-wal", next+"-shm"); err != nil {
-		return err
-	}
-	if err := copyFile(backup, next); err != nil {
-		return errors.Join(fmt.Errorf("the backup cannot be copied: %w", err), removeAll(next))
-	}
-	if err := newEpoch(ctx, next, ring); err != nil {
-		return errors.Join(fmt.Errorf("the backup cannot be used: %w", err), removeAll(next, next+".lock", next+"-wal", next+"-shm"))
-	}
-	return errors.Join(os.Rename(next, file), removeAll(next+".lock"))
-}
-
-// newEpoch makes a store of a copy.
-func newEpoch(ctx context.Context, file string, ring seal.Ring) error {
-	s, err := Open(ctx, Options{File: file, Ring: ring, copied: true})
-	if err != nil {
-		return err
-	}
-	_, err = s.Verify(ctx)
-	if err == nil {
-		err = s.w.write(ctx, s.restored)
-	}
-	return errors.Join(err, s.Close())
-}
-
-// removeAll removes files, if they are there.
-func removeAll(files ...string) error {
-	var errs []error
-	for _, file := range files {
-		if err := os.Remove(file); !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from) //nolint:gosec // the operator names the file
-	if err != nil {
-		return err
-	}
-	defer in.Close()                                                      //nolint:errcheck // it was only read
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return err
-	}
-	_, err = out.ReadFrom(in)
-	return errors.Join(err, out.Sync(), out.Close())
+	return s.engine.backup(ctx, s.db, file)
 }

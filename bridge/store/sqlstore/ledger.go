@@ -53,13 +53,13 @@ func (s *Store) Removals(ctx context.Context) (map[string]store.Removals, error)
 
 // readRemovals reads what is committed, of the tenant with a key, or of all with "".
 func (s *Store) readRemovals(ctx context.Context, key string) (map[string]store.Removals, error) {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.engine.snapshot(ctx, s.db)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback() //nolint:errcheck // it only read
 	out := map[string]store.Removals{}
-	err = each(ctx, tx, "SELECT tenant, users, counted, lifted, holding FROM brake WHERE ?1 = '' OR tenant = ?1", func(rows *sql.Rows) error {
+	err = each(ctx, tx, "SELECT tenant, users, counted, lifted, holding FROM brake WHERE ? = '' OR tenant = ?", func(rows *sql.Rows) error {
 		var of string
 		var counted, lifted int64
 		var r store.Removals
@@ -67,11 +67,11 @@ func (s *Store) readRemovals(ctx context.Context, key string) (map[string]store.
 		r.Counted, r.Lifted = timeOf(counted), timeOf(lifted)
 		out[of] = r
 		return err
-	}, key)
+	}, key, key)
 	if err != nil {
 		return nil, err
 	}
-	return out, each(ctx, tx, "SELECT tenant, user, removed FROM removal WHERE ?1 = '' OR tenant = ?1", func(rows *sql.Rows) error {
+	return out, each(ctx, tx, `SELECT tenant, "user", removed FROM removal WHERE ? = '' OR tenant = ?`, func(rows *sql.Rows) error {
 		var of, user string
 		var removed int64
 		if err := rows.Scan(&of, &user, &removed); err != nil {
@@ -84,7 +84,7 @@ func (s *Store) readRemovals(ctx context.Context, key string) (map[string]store.
 		r.At[user] = timeOf(removed)
 		out[of] = r
 		return nil
-	}, key)
+	}, key, key)
 }
 
 // ChangeRemovals implements store.Ledger.
@@ -112,9 +112,12 @@ func (s *Store) ChangeRemovals(ctx context.Context, key string, change func(*sto
 	}
 	var err error
 	if !a.now.Lifted.Equal(a.kept.Lifted) {
-		err = s.w.writeCertainly(ctx, d.write)
+		err = s.w.addCertainly(ctx, func(l *load) error {
+			d.add(l)
+			return nil
+		})
 	} else {
-		err = s.away(s.w.note(d.write))
+		err = s.away(s.w.note(d.add))
 	}
 	if err != nil {
 		a.reset()
@@ -132,7 +135,7 @@ func (a *account) reset() {
 
 // difference is what a change of removals writes.
 type difference struct {
-	key    string
+	key     string
 	none    bool // nothing was changed
 	after   store.Removals
 	all     bool // every removal before is dropped
@@ -182,20 +185,16 @@ func (a *account) keep(d difference) {
 	a.kept.At = at
 }
 
-// write writes the difference.
-func (d difference) write(ctx context.Context, w *writer) error {
-	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO brake (tenant, users, counted, lifted, holding) VALUES (?, ?, ?, ?, ?)", d.key, d.after.Users, micros(d.after.Counted), micros(d.after.Lifted), d.after.Holding)
-	if err == nil && d.all {
-		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ?", d.key)
+// add adds the difference to a load.
+func (d difference) add(l *load) {
+	l.brakes[d.key] = d.after
+	if d.all {
+		l.clearRemovals(d.key)
 	}
-	for i := 0; i < len(d.dropped) && err == nil; i++ {
-		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ? AND user = ?", d.key, d.dropped[i])
+	for _, id := range d.dropped {
+		l.removals[removalKey{d.key, id}] = nil
 	}
 	for id, at := range d.added {
-		if err != nil {
-			break
-		}
-		_, err = w.ExecContext(ctx, "INSERT OR REPLACE INTO removal (tenant, user, removed) VALUES (?, ?, ?)", d.key, id, micros(at))
+		l.removals[removalKey{d.key, id}] = &at
 	}
-	return err
 }

@@ -65,21 +65,27 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	file, err := inode(s.o.File)
+	if err := s.engine.lock(ctx, tx); err != nil {
+		return err
+	}
+	column, place, err := s.engine.place(ctx, tx)
 	if err != nil {
 		return err
 	}
-	var made int64
-	err = tx.QueryRowContext(ctx, "SELECT store, inode FROM meta").Scan(&s.id, &made)
+	var made string
+	err = tx.QueryRowContext(ctx, "SELECT store, "+column+" FROM meta").Scan(&s.id, &made)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		err = s.make(ctx, tx, file)
+		err = s.make(ctx, tx, column, place)
 	case err == nil && s.o.copied:
-		_, err = tx.ExecContext(ctx, "UPDATE meta SET inode = ?", file)
-	case err == nil && made != file:
-		err = fmt.Errorf("the store %s is a copy of another store, which another bridge may use: move the copy away and make a store of it with scim-bridge store restore, which begins a new epoch", s.o.File)
+		_, err = tx.ExecContext(ctx, "UPDATE meta SET "+column+" = ?", place)
+	case err == nil && made != place:
+		err = s.engine.copied()
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.engine.take(ctx, tx); err != nil {
 		return err
 	}
 	k, err := s.loadKeys(ctx, tx)
@@ -102,10 +108,10 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// make writes what a new store has. file is the inode of its file.
-func (s *Store) make(ctx context.Context, tx *sql.Tx, file int64) error {
+// make writes what a new store has, with its place in a column of the table meta.
+func (s *Store) make(ctx context.Context, tx *sql.Tx, column, place string) error {
 	s.id = strings.ToLower(rand.Text())
-	if _, err := tx.ExecContext(ctx, "INSERT INTO meta (one, store, needs, made, inode) VALUES (1, ?, ?, ?, ?)", s.id, number, micros(s.o.Now()), file); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta (one, store, needs, made, "+column+") VALUES (1, ?, ?, ?, ?)", s.id, number, micros(s.o.Now()), place); err != nil {
 		return err
 	}
 	newest := s.o.Ring.Newest()
@@ -125,7 +131,8 @@ func (s *Store) addChain(ctx context.Context, tx execer, sealer *seal.Sealer, ge
 	secret := seal.NewChain()
 	sealed := sealer.Seal(nil, chainPlace(l.first), secret[:])
 	signature := s.signChain(sealer, l.first, sealed, l.before)
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO chain (first, generation, secret, link, signature) VALUES (?, ?, ?, ?, ?)", l.first, generation, sealed, l.before[:], signature[:])
+	_, err := tx.ExecContext(ctx, "INSERT INTO chain (first, generation, secret, link, signature) VALUES (?, ?, ?, ?, ?)"+
+		" ON CONFLICT (first) DO UPDATE SET generation = excluded.generation, secret = excluded.secret, link = excluded.link, signature = excluded.signature", l.first, generation, sealed, l.before[:], signature[:])
 	return seal.ChainOf(secret), err
 }
 

@@ -26,7 +26,7 @@ const fixtureKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 // versions are the versions of the schema, by the names of its files.
 func versions(t *testing.T) []int {
 	t.Helper()
-	files, err := fs.Glob(schema, "schema/*.sql")
+	files, err := fs.Glob(sqliteSchema, "schema/sqlite/*.sql")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

@@ -1,13 +1,10 @@
 package sqlstore
 
-import (
-	"context"
-	"errors"
-)
+import "errors"
 
 // note is something that the next commit of anything writes: it costs no commit of its own. A commit writes the notes
 // first, so that who waits for a commit knows that the notes before it are written.
-type note func(ctx context.Context, w *writer) error
+type note func(l *load)
 
 // maxNotes bounds the notes that wait while nothing can be committed.
 const maxNotes = 100_000
@@ -32,17 +29,15 @@ func (w *writer) note(n note) error {
 	return nil
 }
 
-// writeNotes writes the notes that wait, and returns their number. Those that come later wait for the next commit.
-func (w *writer) writeNotes(ctx context.Context) (int, error) {
+// addNotes adds the notes that wait to a load. Those that come later wait for the next commit.
+func (w *writer) addNotes(l *load) {
 	w.mu.Lock()
 	notes := w.notes
 	w.mu.Unlock()
 	for _, n := range notes {
-		if err := n(ctx, w); err != nil {
-			return 0, err
-		}
+		n(l)
 	}
-	return len(notes), nil
+	l.notes = len(notes)
 }
 
 // dropNotes drops the first notes, which are committed.

@@ -3,20 +3,13 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/semaphore"
-	"modernc.org/sqlite"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -39,10 +32,10 @@ type Options struct {
 
 // Store is a store.Store in a SQLite database.
 type Store struct {
-	o    Options
-	lock *os.File // held while the store is open
-	db   *sql.DB  // for reading
-	w    *writer
+	o      Options
+	engine engine
+	db     *sql.DB // for reading
+	w      *writer
 
 	id string // of the store
 
@@ -81,15 +74,9 @@ type state struct {
 	base   [store.LinkSize]byte // its link
 }
 
-//go:embed schema/*.sql
-var schema embed.FS
-
 // number is the number of this program: the schema names the oldest program that may use it. A migration that an older
 // program would not understand sets meta.needs to the next number.
 const number = 1
-
-// pageSize is the size of a page of the database, in bytes. With the default of 4,096 each change takes a whole page.
-const pageSize = 8192
 
 // Open opens a store. The errors are texts for the operator.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -99,155 +86,54 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Share == (store.Share{}) {
 		o.Share = store.DefaultShare
 	}
-	if hostile(o.File) {
-		return nil, fmt.Errorf("the path of the store %q has a character that a path of a database cannot have (? # %%): choose another store.sqlite.file", o.File)
-	}
-	if file, err := filepath.EvalSymlinks(o.File); err == nil { // the lock is beside the file, not beside a link to it
-		o.File = file
-	}
-	lock, err := prepare(o.File)
+	s := &Store{o: o, upkeep: semaphore.NewWeighted(1), open: map[change.ID]intent{}}
+	e, err := newSQLite(s)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, upkeep: semaphore.NewWeighted(1), lock: lock, open: map[change.ID]intent{}}
+	s.engine = e
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(explain(o.File, err), s.release())
+		return nil, errors.Join(s.explain(err), s.release())
 	}
 	return s, nil
 }
 
-// start opens the database, brings its schema up to date and reads what the memory needs.
+// start opens the database and reads what the memory needs.
 func (s *Store) start(ctx context.Context) error {
-	if err := ownOnly(s.o.File); err != nil {
-		return err
-	}
-	if err := makePages(ctx, s.o.File); err != nil {
-		return err
-	}
-	write, err := s.connect("")
+	write, read, err := s.engine.open(ctx)
 	if err != nil {
 		return err
 	}
-	write.SetMaxOpenConns(1)
-	s.w = newWriter(s, write)
-	if err := s.migrate(ctx, write); err != nil {
-		return err
-	}
-	if s.db, err = s.connect("&_pragma=query_only(1)"); err != nil {
-		return err
-	}
-	s.db.SetMaxOpenConns(readers)
+	s.w, s.db = newWriter(s), read
 	if err := s.load(ctx, write); err != nil {
 		return err
 	}
 	return s.w.start(ctx)
 }
 
-// readers is the number of connections that read.
-const readers = 4
-
-// connect opens connections to the database. more are further parameters.
-func (s *Store) connect(more string) (*sql.DB, error) {
-	synchronous := "FULL"
-	if s.o.Normal {
-		synchronous = "NORMAL"
-	}
-	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)"+more)
-}
-
-// makePages sets the size of the pages of a new database. SQLite ignores the size once the database has a table or a
-// write-ahead log, so this is done first and by itself.
-func makePages(ctx context.Context, file string) error {
-	info, err := os.Stat(file)
-	if err != nil || info.Size() > 0 {
-		return err
-	}
-	db, err := sql.Open("sqlite", "file:"+file)
-	if err != nil {
-		return err
-	}
-	for _, statement := range []string{"PRAGMA page_size = " + strconv.Itoa(pageSize), "PRAGMA auto_vacuum = INCREMENTAL", "CREATE TABLE made (one INTEGER)", "DROP TABLE made"} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return errors.Join(err, db.Close())
-		}
-	}
-	return db.Close()
-}
-
 // errNewer says that the schema needs a newer program.
 var errNewer = errors.New("a newer version of this program wrote the store")
 
-// migrate brings the schema up to date. It refuses a schema that this program is too old for.
-func (s *Store) migrate(ctx context.Context, db *sql.DB) error {
-	var size, vacuum int
-	if err := errors.Join(db.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size), db.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&vacuum)); err != nil {
-		return err
+// understood refuses a schema that this program is too old for.
+func understood(ctx context.Context, q querier) error {
+	var needs int
+	err := q.QueryRowContext(ctx, "SELECT needs FROM meta").Scan(&needs)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	const incremental = 2
-	if size < pageSize || vacuum != incremental {
-		return fmt.Errorf("%s is a database that another program made: correct store.sqlite.file", s.o.File)
-	}
-	var made int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").Scan(&made); err != nil {
-		return err
-	}
-	if made > 0 {
-		var needs int
-		if err := db.QueryRowContext(ctx, "SELECT needs FROM meta").Scan(&needs); err != nil {
-			return err
-		}
-		if needs > number {
-			return errNewer
-		}
-	}
-	files, err := fs.Sub(schema, "schema")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	if _, err = provider.Up(ctx); err != nil {
-		return fmt.Errorf("bring the store up to date: %w", err)
-	}
-	return nil
-}
-
-// explain turns an error of the database into a text for the operator.
-func explain(file string, err error) error {
-	if errors.Is(err, errNewer) {
-		return fmt.Errorf("%w: run that version, or restore a backup of this version with scim-bridge store restore", err)
-	}
-	e, is := errors.AsType[*sqlite.Error](err)
-	if !is {
-		return err
-	}
-	const primary = 0xFF // the rest is the extended code
-	switch e.Code() & primary {
-	case codeCorrupt, codeNotADatabase:
-		return fmt.Errorf("the store %s is damaged or is no database: restore a backup with scim-bridge store restore, or move the file away to begin a new store: %w", file, err)
-	case codeFull:
-		return fmt.Errorf("the disk of the store %s is full: make room: %w", file, err)
-	case codeReadOnly, codeCantOpen, codePermission:
-		return fmt.Errorf("the bridge may not write the store %s: make the file and its directory writable for the user of the bridge: %w", file, err)
-	case codeBusy, codeLocked:
-		return fmt.Errorf("another program uses the store %s: stop it first: %w", file, err)
+	if err == nil && needs > number {
+		err = errNewer
 	}
 	return err
 }
 
-// The result codes of SQLite (sqlite.org/rescode.html).
-const (
-	codePermission   = 3
-	codeBusy         = 5
-	codeLocked       = 6
-	codeReadOnly     = 8
-	codeCorrupt      = 11
-	codeFull         = 13
-	codeCantOpen     = 14
-	codeNotADatabase = 26
-)
+// explain turns an error of the database into a text for the operator.
+func (s *Store) explain(err error) error {
+	if errors.Is(err, errNewer) {
+		return fmt.Errorf("%w: run that version, or restore a backup of this version with scim-bridge store restore", err)
+	}
+	return s.engine.explain(err)
+}
 
 // away wraps an error of the database.
 func (s *Store) away(err error) error {
@@ -262,7 +148,7 @@ func (s *Store) away(err error) error {
 		errors.Is(err, store.ErrTokenExists), errors.Is(err, store.ErrTokenRevoked), errors.Is(err, store.ErrNoToken):
 		return err
 	}
-	return fmt.Errorf("%w: %w", store.ErrAway, explain(s.o.File, err))
+	return fmt.Errorf("%w: %w", store.ErrAway, s.explain(err))
 }
 
 // Close implements io.Closer. It commits what was settled.
@@ -273,12 +159,8 @@ func (s *Store) Close() error {
 
 // release closes what Open opened.
 func (s *Store) release() error {
-	var errs []error
 	if s.w != nil {
-		errs = append(errs, s.w.stop())
+		s.w.stop()
 	}
-	if s.db != nil {
-		errs = append(errs, s.db.Close())
-	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return s.engine.close()
 }

@@ -24,16 +24,7 @@ func (s *Store) Count(at time.Time, tenant, what string) {
 	s.w.queue.count(tally{at.Unix() / secondsAMinute, tenant, what})
 }
 
-const addTally = "INSERT INTO tally (minute, span, tenant, what, n) VALUES (?, ?, ?, ?, ?) ON CONFLICT (minute, span, tenant, what) DO UPDATE SET n = n + excluded.n"
-
-func writeTallies(ctx context.Context, w *writer, counts map[tally]int64) error {
-	for t, n := range counts {
-		if _, err := w.ExecContext(ctx, addTally, t.minute, 1, t.tenant, t.what, n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+const addTally = "INSERT INTO tally (minute, span, tenant, what, n) VALUES (?, ?, ?, ?, ?) ON CONFLICT (minute, span, tenant, what) DO UPDATE SET n = tally.n + excluded.n"
 
 // writeCounts writes what was counted.
 func (s *Store) writeCounts(ctx context.Context) error {
@@ -110,7 +101,7 @@ func foldTallies(ctx context.Context, w *writer, oldest, day int64) (int, error)
 
 		span, n int64
 	}
-	rows, err := w.query(ctx, "SELECT minute, span, tenant, what, n FROM tally WHERE minute + span < ? OR minute < ? AND span = 1 ORDER BY minute LIMIT ?", oldest, day, step)
+	rows, err := w.QueryContext(ctx, "SELECT minute, span, tenant, what, n FROM tally WHERE minute + span < ? OR minute < ? AND span = 1 ORDER BY minute LIMIT ?", oldest, day, step)
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
@@ -55,7 +56,8 @@ func (s *Store) genuine(k *keys, r *tokenRow) bool {
 func (s *Store) putToken(ctx context.Context, w *writer, r tokenRow) error {
 	k := s.keys.Load()
 	signature := s.sign(k.sealer(), &r)
-	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO token ("+tokenColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := w.ExecContext(ctx, "INSERT INTO token ("+tokenColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (realm, tenant, hash) DO UPDATE SET path = excluded.path, key_id = excluded.key_id, name = excluded.name,"+
+		" scopes = excluded.scopes, expires = excluded.expires, made = excluded.made, epoch = excluded.epoch, generation = excluded.generation, signature = excluded.signature",
 		r.Of.Realm, r.Of.Key, r.SHA256[:], r.Path, r.KeyID, r.Name, int64(r.Scopes), micros(r.Expires), micros(r.Made), r.epoch, k.newest, signature[:])
 	return err
 }
@@ -68,13 +70,13 @@ func (s *Store) Tokens(ctx context.Context) (store.TokenState, error) {
 
 func (s *Store) tokens(ctx context.Context) (out store.TokenState, err error) {
 	before := s.keys.Load() // while the store gets another key, a row can be signed with either
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.engine.snapshot(ctx, s.db)
 	if err != nil {
 		return out, err
 	}
 	defer tx.Rollback() //nolint:errcheck // it only read
 	var epoch, since int64
-	if err := tx.QueryRowContext(ctx, "SELECT epoch, since FROM head, uses_since").Scan(&epoch, &since); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT epoch, since FROM head CROSS JOIN uses_since").Scan(&epoch, &since); err != nil {
 		return out, err
 	}
 	out.UsesSince = timeOf(since)
@@ -147,8 +149,8 @@ func (s *Store) AddToken(ctx context.Context, t store.Token) error {
 	}
 	return s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		var known, revoked int
-		err := w.conn.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM token WHERE realm = ?1 AND tenant = ?2 AND hash = ?3), (SELECT count(*) FROM revocation WHERE realm = ?1 AND tenant = ?2 AND hash = ?3)",
-			t.Of.Realm, t.Of.Key, t.SHA256[:]).Scan(&known, &revoked)
+		err := w.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM token WHERE realm = ? AND tenant = ? AND hash = ?), (SELECT count(*) FROM revocation WHERE realm = ? AND tenant = ? AND hash = ?)",
+			t.Of.Realm, t.Of.Key, t.SHA256[:], t.Of.Realm, t.Of.Key, t.SHA256[:]).Scan(&known, &revoked)
 		switch {
 		case err != nil:
 			return err
@@ -157,7 +159,7 @@ func (s *Store) AddToken(ctx context.Context, t store.Token) error {
 		case known > 0:
 			return store.ErrTokenExists
 		}
-		return s.putToken(ctx, w, tokenRow{Token: t, epoch: s.state.epoch})
+		return s.putToken(ctx, w, tokenRow{Token: t, epoch: w.load.state.epoch})
 	})
 }
 
@@ -166,7 +168,7 @@ func (s *Store) RevokeToken(ctx context.Context, of store.Owner, hash store.Sum)
 	return s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		r := store.Revocation{Of: of, SHA256: hash}
 		var expires int64
-		err := w.conn.QueryRowContext(ctx, "DELETE FROM token WHERE realm = ? AND tenant = ? AND hash = ? RETURNING key_id, expires", of.Realm, of.Key, hash[:]).Scan(&r.KeyID, &expires)
+		err := w.QueryRowContext(ctx, "DELETE FROM token WHERE realm = ? AND tenant = ? AND hash = ? RETURNING key_id, expires", of.Realm, of.Key, hash[:]).Scan(&r.KeyID, &expires)
 		if errors.Is(err, sql.ErrNoRows) {
 			return store.ErrNoToken
 		}
@@ -191,7 +193,7 @@ func (s *Store) putRevocations(ctx context.Context, w *writer, list ...store.Rev
 	}
 	for _, r := range list {
 		_, err := w.ExecContext(ctx, "INSERT INTO revocation (realm, tenant, hash, key_id, expires) VALUES (?, ?, ?, ?, ?)"+
-			" ON CONFLICT DO UPDATE SET expires = CASE WHEN expires = 0 OR excluded.expires = 0 THEN 0 ELSE max(expires, excluded.expires) END",
+			" ON CONFLICT (realm, tenant, hash) DO UPDATE SET expires = CASE WHEN revocation.expires = 0 OR excluded.expires = 0 THEN 0 WHEN revocation.expires > excluded.expires THEN revocation.expires ELSE excluded.expires END",
 			r.Of.Realm, r.Of.Key, r.SHA256[:], r.KeyID, micros(r.Expires))
 		if err != nil {
 			return err
@@ -205,9 +207,9 @@ func (s *Store) AcceptTokens(ctx context.Context, of store.Owner) (int, error) {
 	n := 0
 	err := s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		n = 0 // a batch that failed is written again
-		suspended, err := s.rowsOfTokens(ctx, w, "epoch != ? AND (? = '' OR realm = ? AND tenant = ?)", s.state.epoch, of.Realm, of.Realm, of.Key)
+		suspended, err := s.rowsOfTokens(ctx, w, "epoch <> ? AND (? = '' OR realm = ? AND tenant = ?)", w.load.state.epoch, of.Realm, of.Realm, of.Key)
 		for i := 0; i < len(suspended) && err == nil; i++ {
-			suspended[i].epoch = s.state.epoch
+			suspended[i].epoch = w.load.state.epoch
 			err = s.putToken(ctx, w, suspended[i])
 			n++
 		}
@@ -222,7 +224,7 @@ func (s *Store) AcceptTokens(ctx context.Context, of store.Owner) (int, error) {
 // rowsOfTokens are the genuine tokens that a condition selects, for the writer.
 func (s *Store) rowsOfTokens(ctx context.Context, w *writer, condition string, args ...any) (out []tokenRow, err error) {
 	k := s.keys.Load()
-	err = each(ctx, w.conn, "SELECT "+tokenColumns+" FROM token WHERE "+condition, func(rows *sql.Rows) error {
+	err = each(ctx, w, "SELECT "+tokenColumns+" FROM token WHERE "+condition, func(rows *sql.Rows) error {
 		var r tokenRow
 		ok, err := r.scan(rows)
 		if ok && s.genuine(k, &r) {
@@ -250,27 +252,23 @@ func (s *Store) Used(ctx context.Context, list ...store.Use) error {
 	if err := ctx.Err(); err != nil || len(list) == 0 {
 		return err
 	}
-	return s.away(s.w.note(func(ctx context.Context, w *writer) error {
+	list = slices.Clone(list)
+	return s.away(s.w.note(func(l *load) {
 		for _, u := range list {
-			_, err := w.ExecContext(ctx, "INSERT INTO credential_use (realm, tenant, key_id, name, used) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used = max(used, excluded.used)",
-				u.Of.Realm, u.Of.Key, u.KeyID, u.Name, micros(u.At))
-			if err != nil {
-				return err
-			}
+			l.use(u)
 		}
-		return nil
 	}))
 }
 
 // loadUses notes from when on uses are known: in a new store, and in a store of a version that did not record them.
 func (s *Store) loadUses(ctx context.Context, tx execer) error {
-	_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO uses_since (one, since) VALUES (1, ?)", micros(s.o.Now()))
+	_, err := tx.ExecContext(ctx, "INSERT INTO uses_since (one, since) VALUES (1, ?) ON CONFLICT (one) DO NOTHING", micros(s.o.Now()))
 	return err
 }
 
 // restored ends what a restored store cannot know: the uses since the backup. The next epoch suspends the tokens.
 func (s *Store) restored(ctx context.Context, w *writer) error {
-	s.state.epoch++ // the batch writes the signed end
+	w.load.state.epoch++ // the load writes the signed end
 	_, err := w.ExecContext(ctx, "UPDATE uses_since SET since = ?", micros(s.o.Now()))
 	if err != nil {
 		return fmt.Errorf("begin the next epoch: %w", err)

@@ -35,7 +35,7 @@ func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, e
 	if err := s.flushLocked(ctx); err != nil {
 		return store.Proof{}, err
 	}
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.engine.snapshot(ctx, s.db)
 	if err != nil {
 		return store.Proof{}, s.away(err)
 	}

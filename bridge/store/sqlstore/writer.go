@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,11 +14,10 @@ import (
 // writer is the one goroutine that writes to the database. It joins what many callers write at the same time into one
 // commit, because a commit costs as much for one change as for a hundred.
 type writer struct {
-	s    *Store
-	db   *sql.DB
-	conn *sql.Conn
+	session // of the batch that is being written
 
-	statements map[string]*sql.Stmt
+	s    *Store
+	load *load // what the statements of a job add to their commit
 
 	jobs chan *job
 	kick chan struct{} // settlements wait
@@ -34,15 +34,22 @@ type writer struct {
 
 	queue *queue // the rows of requests that wait for a commit
 
-	closing bool  // only the goroutine uses it
-	commits int64 // for tests; only the goroutine changes it while the store is open
+	started bool
+	closing bool     // only the goroutine uses it
+	unsure  *attempt // the last commit, while it is not known whether it happened; only the goroutine uses it
+	commits int64    // for tests; only the goroutine changes it while the store is open
 }
 
 // job is something to write.
 type job struct {
 	ctx context.Context //nolint:containedctx // the job is dropped when its caller gives up
-	// run executes statements in the transaction of the batch.
+	// add adds rows to the load of the next commit. A job with add shares the commit of changes. It can run again for
+	// another commit.
+	add func(l *load) error
+	// run executes statements in a transaction of its own, when add is nil.
 	run func(ctx context.Context, w *writer) error
+	// refused is called after the commit; may be nil. Its error says that the rows were not written.
+	refused func() error
 	// committed is called after the commit, before the caller gets the answer; may be nil.
 	committed func()
 	// outside says that run is executed outside a transaction.
@@ -82,36 +89,26 @@ const (
 // errClosed says that the store was closed.
 var errClosed = errors.New("the store is closed")
 
-func newWriter(s *Store, db *sql.DB) *writer {
-	return &writer{
-		s: s, db: db, statements: map[string]*sql.Stmt{}, jobs: make(chan *job, maxBatch), kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		queue: newQueue(),
-	}
+func newWriter(s *Store) *writer {
+	return &writer{s: s, jobs: make(chan *job, maxBatch), kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), queue: newQueue()}
 }
 
 // start begins to write.
 func (w *writer) start(ctx context.Context) error {
-	conn, err := w.db.Conn(ctx)
-	if err != nil {
+	if err := w.s.engine.begin(ctx); err != nil {
 		return err
 	}
-	w.conn = conn
+	w.session, w.started = w.s.engine.session(), true
 	go w.loop()
 	return nil
 }
 
-// stop ends the goroutine after a last batch, and closes the connection.
-func (w *writer) stop() error {
-	if w.conn == nil {
-		return w.db.Close()
+// stop ends the goroutine after a last batch.
+func (w *writer) stop() {
+	if w.started {
+		close(w.quit)
+		<-w.done
 	}
-	close(w.quit)
-	<-w.done
-	var err error
-	for _, statement := range w.statements {
-		err = errors.Join(err, statement.Close())
-	}
-	return errors.Join(err, w.conn.Close(), w.db.Close())
 }
 
 // write executes statements, and returns when they are committed.
@@ -119,10 +116,10 @@ func (w *writer) write(ctx context.Context, run func(ctx context.Context, w *wri
 	return w.send(&job{ctx: ctx, run: run, done: make(chan error, 1)})
 }
 
-// writeCertainly is write for what must not hold after an error. While the disk hangs, it waits also for a caller that
-// gives up.
-func (w *writer) writeCertainly(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
-	return w.send(&job{ctx: ctx, run: run, certain: true, done: make(chan error, 1)})
+// addCertainly adds to the next commit what must not hold after an error, and returns when it is committed. While the
+// disk hangs, it waits also for a caller that gives up.
+func (w *writer) addCertainly(ctx context.Context, add func(l *load) error) error {
+	return w.send(&job{ctx: ctx, add: add, certain: true, done: make(chan error, 1)})
 }
 
 // writeOutside executes statements that cannot be a part of a transaction.
@@ -255,7 +252,7 @@ func (w *writer) loop() {
 func (w *writer) more() (more, broken, urgent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.waiting) > 0, w.broken != nil, len(w.flushed) > 0
+	return len(w.waiting) > 0 || w.unsure != nil, w.broken != nil || w.unsure != nil, len(w.flushed) > 0
 }
 
 // company lets settlements wait for a job, unless somebody waits for them.
@@ -307,6 +304,9 @@ func (w *writer) end() {
 		}
 		break
 	}
+	if w.unsure != nil {
+		w.unsure.fail(w)
+	}
 	w.release(errClosed)
 }
 
@@ -321,26 +321,34 @@ func (w *writer) left() int {
 // batch writes one job, the jobs and settlements that wait, and commits them together.
 func (w *writer) batch(first *job) {
 	var jobs []*job
-	if first != nil {
-		if first.outside {
-			first.done <- first.run(context.Background(), w)
-			return
-		}
-		jobs = append(jobs, first)
-	}
 	var outside *job
+	take := func(j *job) {
+		if j.outside {
+			outside = j
+		} else {
+			jobs = append(jobs, j)
+		}
+	}
+	if first != nil {
+		take(first)
+	}
 	for len(jobs) < maxBatch && outside == nil {
 		select {
 		case j := <-w.jobs:
-			if j.outside {
-				outside = j
-			} else {
-				jobs = append(jobs, j)
-			}
+			take(j)
 			continue
 		default:
 		}
 		break
+	}
+	if err := w.settleDoubt(); err != nil {
+		for _, j := range append(jobs, outside) {
+			if j != nil {
+				j.done <- err
+			}
+		}
+		w.settled(0, err)
+		return
 	}
 	w.mu.Lock()
 	settled := w.waiting[:min(len(w.waiting), maxBatch)]
@@ -351,120 +359,280 @@ func (w *writer) batch(first *job) {
 	}
 }
 
-// commit writes jobs and settlements. When a part of the batch fails, each part is written by itself, so that only the
-// part fails.
+// commit writes jobs and settlements. What only adds rows is one commit. The statements of each other job are a commit of
+// their own, which comes afterwards.
 func (w *writer) commit(jobs []*job, settled []settlement) {
-	all := make([]part, 0, len(jobs)+len(settled)+1)
-	for _, one := range settled {
-		all = append(all, part{run: one.write})
+	rows, statements := make([]part, 0, len(jobs)+len(settled)+1), []part(nil)
+	for i := range settled {
+		one := &settled[i]
+		rows = append(rows, part{settlement: one, add: func(l *load) error { return l.settle(one) }})
 	}
 	for _, j := range jobs {
-		if !j.begin() {
+		p := part{job: j, add: j.add}
+		switch {
+		case !j.begin():
 			j.done <- j.ctx.Err()
-			continue
+		case j.add != nil:
+			rows = append(rows, p)
+		default:
+			statements = append(statements, p)
 		}
-		all = append(all, part{run: j.run, committed: j.committed, done: j.done})
 	}
 	if acted := w.acted(w.closing); acted != nil { // the last part, see each
-		all = append(all, part{run: acted.write, acted: acted})
+		rows = append(rows, part{acted: acted, add: acted.add})
 	}
-	if len(all) == 0 && !w.hasNotes() {
-		return
-	}
-	err, failed := w.transaction(all)
-	switch {
-	case err == nil:
-		w.settled(len(settled), nil)
-		for _, p := range all {
-			p.answer(w, nil, true)
-		}
-	case failed && len(all) > 1:
-		w.each(all, len(settled))
-	default:
-		w.settled(0, err)
-		for _, p := range all {
+	err := w.commitRows(rows, len(settled))
+	for _, p := range statements {
+		if err == nil {
+			err = w.commitStatements(p)
+		} else {
 			p.answer(w, err, false)
 		}
 	}
 }
 
-// part is one part of a batch.
+// part is one part of a batch: a settlement, a job or requests.
 type part struct {
-	run       func(ctx context.Context, w *writer) error
-	committed func()     // may be nil
-	done      chan error // nil for a settlement
-	acted     *acted     // nil for the others
+	add        func(l *load) error // nil for a job with statements
+	settlement *settlement
+	job        *job
+	acted      *acted
+	refused    error // why the load does not have the part
+	told       bool  // whether the caller has an answer
 }
 
 // answer tells how the commit of the part ended. others says that another part of the batch was committed.
-func (p part) answer(w *writer, err error, others bool) {
-	if p.acted != nil {
+func (p *part) answer(w *writer, err error, others bool) {
+	if p.acted != nil && !p.told {
 		p.acted.ended(w, err, others)
-		return
 	}
-	if err == nil && p.committed != nil {
-		p.committed()
+	if p.job != nil {
+		if err == nil && p.job.refused != nil {
+			p.refused = cmp.Or(p.refused, p.job.refused())
+		}
+		if err = cmp.Or(err, p.refused); err == nil && p.job.committed != nil {
+			p.job.committed()
+		}
+		if !p.told {
+			p.job.done <- err
+		}
 	}
-	if p.done != nil {
-		p.done <- err
+	p.told = true
+}
+
+// attempt is a commit.
+type attempt struct {
+	l       *load
+	parts   []part
+	settled int // how many parts are settlements, the first ones
+	err     error
+}
+
+// finish remembers what is committed, and answers.
+func (a *attempt) finish(w *writer) {
+	w.commits++
+	w.s.state = a.l.state
+	w.dropNotes(a.l.notes)
+	w.settled(a.settled, nil)
+	for i := range a.parts {
+		a.parts[i].answer(w, nil, true)
 	}
 }
 
+// fail answers those that wait for the end of a commit that did not happen.
+func (a *attempt) fail(w *writer) {
+	for i := range a.parts {
+		if p := &a.parts[i]; !p.told {
+			p.answer(w, a.err, false)
+		}
+	}
+}
+
+// doubt remembers a commit that may have happened. Its callers get an error, except those that must know.
+func (a *attempt) doubt(w *writer, err error) {
+	a.err, w.unsure = err, a
+	w.settled(0, err)
+	for i := range a.parts {
+		if p := &a.parts[i]; p.job != nil && !p.job.certain && !p.told {
+			p.told = true
+			p.job.done <- err
+		}
+	}
+}
+
+// settleDoubt finds out whether the last commit happened, if that is not known.
+func (w *writer) settleDoubt() error {
+	a := w.unsure
+	if a == nil {
+		return nil
+	}
+	committed, err := w.s.engine.resolve(context.Background())
+	if err != nil {
+		return err
+	}
+	w.unsure = nil
+	if committed {
+		a.finish(w)
+	} else {
+		a.fail(w)
+	}
+	return nil
+}
+
+// sure finds out whether a commit happened that ended with errUnsure. known is false when the database does not tell.
+func (w *writer) sure(a *attempt, err error) (committed, known bool) {
+	if !errors.Is(err, errUnsure) {
+		return false, true
+	}
+	committed, failure := w.s.engine.resolve(context.Background())
+	if failure != nil {
+		a.doubt(w, err)
+		return false, false
+	}
+	if committed {
+		a.finish(w)
+	}
+	return committed, true
+}
+
+// commitRows commits what only adds rows. When a part fails, each part is written by itself, so that only the part fails.
+// It returns the error of the whole commit.
+func (w *writer) commitRows(all []part, settled int) error {
+	if len(all) == 0 && !w.hasNotes() {
+		return nil
+	}
+	err := w.rows(all, settled)
+	var row *rowError
+	switch {
+	case err == nil || w.unsure != nil:
+		return err
+	case errors.As(err, &row) && len(all) > 1:
+		return w.each(all, settled)
+	}
+	w.settled(0, err)
+	for i := range all {
+		all[i].answer(w, err, false)
+	}
+	return err
+}
+
 // each commits the parts of a batch one by one. The first settled parts are settlements: after one that fails, the
-// others wait too, because their order is their order in the journal.
-func (w *writer) each(all []part, settled int) {
-	n, committed := 0, false
-	var broken, last error
-	for i, p := range all {
+// others wait too, because their order is their order in the journal. The last part may be dropped, if it is requests.
+func (w *writer) each(all []part, settled int) error {
+	committed := false
+	var broken, last, away error
+	for i := range all {
+		p := &all[i]
 		if i < settled && broken != nil {
 			continue
 		}
-		err, _ := w.transaction([]part{p})
-		last, committed = err, committed || err == nil
+		if away != nil {
+			p.answer(w, away, false)
+			continue
+		}
+		n := 0
 		if i < settled {
-			if broken = err; err == nil {
-				n++
-			}
+			n = 1
 		}
-		if p.acted == nil {
-			p.answer(w, err, committed)
+		last = w.rows(all[i:i+1], n)
+		committed = committed || last == nil
+		if last != nil && w.unsure == nil {
+			p.answer(w, last, committed)
 		}
+		var row *rowError
+		if last != nil && !errors.As(last, &row) {
+			away = last
+		}
+		if i < settled {
+			broken = last
+		}
+	}
+	if w.unsure != nil {
+		return away
 	}
 	if !committed && broken == nil && w.hasNotes() {
 		broken = last // who waits for the notes must not think that they are committed
 	}
-	w.settled(n, broken)
-	if p := all[len(all)-1]; p.acted != nil {
-		p.answer(w, last, committed)
+	if broken != nil {
+		w.settled(0, broken)
+	}
+	return away
+}
+
+// rows writes parts in one commit, and answers them when it is committed or in doubt.
+func (w *writer) rows(all []part, settled int) error {
+	ctx := context.Background()
+	for retry := false; ; retry = true {
+		l := w.s.newLoad()
+		err := w.fill(ctx, l, all)
+		if err == nil {
+			err = w.s.engine.write(ctx, l)
+		}
+		a := &attempt{l: l, parts: all, settled: settled}
+		if err == nil {
+			a.finish(w)
+			return nil
+		}
+		switch committed, known := w.sure(a, err); {
+		case committed:
+			return nil
+		case !known || retry || !errors.Is(err, errUnsure):
+			return err
+		}
 	}
 }
 
-// transaction writes parts in one transaction. failed reports that a part failed, and not the commit.
-func (w *writer) transaction(all []part) (err error, failed bool) { //nolint:revive // the error is the result
-	ctx := context.Background()
-	before := w.s.state
-	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err, false
-	}
-	noted, err := w.writeNotes(ctx)
-	for i := 0; i < len(all) && err == nil; i++ {
-		err = all[i].run(ctx, w)
-		failed = err != nil
-	}
-	if err == nil && w.s.state != before {
-		k := w.s.keys.Load()
-		err = w.s.writeHead(ctx, w, k.sealer(), k.newest, w.s.state)
-	}
-	if err == nil {
-		if err = w.exec(ctx, "COMMIT"); err == nil {
-			w.commits++
-			w.dropNotes(noted)
-			return nil, false
+// fill fills a load.
+func (w *writer) fill(ctx context.Context, l *load, all []part) error {
+	w.addNotes(l)
+	var settled []*settlement
+	for i := range all {
+		if all[i].settlement != nil {
+			settled = append(settled, all[i].settlement)
 		}
 	}
-	w.s.state = before
-	_ = w.exec(ctx, "ROLLBACK") // SQLite may have rolled back already
-	return err, failed
+	if err := l.readGroups(ctx, w, settled); err != nil {
+		return err
+	}
+	for i := range all {
+		p := &all[i]
+		p.refused = nil
+		err := p.add(l)
+		if _, known := errors.AsType[knownError](err); known {
+			p.refused, err = err, nil
+		}
+		if err == nil && p.acted != nil {
+			err = p.acted.keepShares(ctx, w, l)
+		}
+		if err != nil {
+			return w.s.engine.fault(err)
+		}
+	}
+	return nil
+}
+
+// commitStatements commits the statements of a job. It returns the error if the database is at fault.
+func (w *writer) commitStatements(p part) error {
+	a := &attempt{l: w.s.newLoad(), parts: []part{p}}
+	w.load = a.l
+	err := w.s.engine.run(context.Background(), w, a.l, p.job.run)
+	w.load = nil
+	if err == nil {
+		a.finish(w)
+		return nil
+	}
+	var row *rowError
+	switch committed, known := w.sure(a, err); {
+	case committed:
+		return nil
+	case !known:
+		return err
+	case errors.As(err, &row):
+		p.answer(w, row.err, false)
+		return nil
+	}
+	p.answer(w, err, false)
+	return err
 }
 
 // settled drops the settlements that are committed, and answers who waits for them.
@@ -502,74 +670,29 @@ func (w *writer) exec(ctx context.Context, query string) error {
 	return err
 }
 
-// ExecContext implements execer. It prepares each statement once.
-func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	statement, err := w.prepare(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return statement.ExecContext(ctx, args...)
-}
-
-func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if statement := w.statements[query]; statement != nil {
-		return statement, nil
-	}
-	statement, err := w.conn.PrepareContext(ctx, query)
-	if err == nil {
-		w.statements[query] = statement
-	}
-	return statement, err
-}
-
-// rows reads rows of the table entry in the transaction of the batch.
-func (w *writer) rows(ctx context.Context, query string, args ...any) ([]row, error) {
-	rows, err := w.query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err has the error
+// entries reads rows of the table entry.
+func (w *writer) entries(ctx context.Context, query string, args ...any) ([]row, error) {
 	var out []row
-	for rows.Next() {
+	err := each(ctx, w, query, func(rows *sql.Rows) error {
 		var r row
-		if err := rows.Scan(r.places()...); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(r.places()...)
 		out = append(out, r)
-	}
-	return out, rows.Err()
-}
-
-// number reads a number in the transaction of the batch.
-func (w *writer) number(ctx context.Context, query string, args ...any) (out int64, err error) {
-	statement, err := w.prepare(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	err = statement.QueryRowContext(ctx, args...).Scan(&out)
+		return err
+	}, args...)
 	return out, err
 }
 
-// text reads a text in the transaction of the batch; "" when there is no row.
+// number reads a number.
+func (w *writer) number(ctx context.Context, query string, args ...any) (out int64, err error) {
+	err = w.QueryRowContext(ctx, query, args...).Scan(&out)
+	return out, err
+}
+
+// text reads a text; "" when there is no row.
 func (w *writer) text(ctx context.Context, query string, args ...any) (out string, err error) {
-	statement, err := w.prepare(ctx, query)
-	if err != nil {
-		return "", err
-	}
-	err = statement.QueryRowContext(ctx, args...).Scan(&out)
+	err = w.QueryRowContext(ctx, query, args...).Scan(&out)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
 	return out, err
 }
-
-// query reads rows in the transaction of the batch.
-func (w *writer) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	statement, err := w.prepare(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return statement.QueryContext(ctx, args...)
-}
-
-var _ execer = (*writer)(nil)
