@@ -10,39 +10,54 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
-// postgres is a PostgreSQL from Debian that belongs to one Keycloak.
-type postgres struct {
-	dir    string
-	port   string
-	cancel context.CancelFunc
-	done   chan struct{}
+// Postgres is a PostgreSQL from Debian that belongs to a Keycloak or to a test. It runs on loopback.
+type Postgres struct {
+	Dir  string // belongs to the user that the server runs as
+	Port string
+
+	settings []string
+	account  *syscall.SysProcAttr
+	process  *os.Process
+	cancel   context.CancelFunc
+	done     chan struct{}
 }
 
-func (*postgres) flavour() string { return "postgres" }
+func (*Postgres) flavour() string { return "postgres" }
 
-func (p *postgres) args() []string {
+func (p *Postgres) args() []string {
 	return []string{
-		"--db=postgres", "--db-url=jdbc:postgresql://127.0.0.1:" + p.port + "/postgres",
+		"--db=postgres", "--db-url=jdbc:postgresql://127.0.0.1:" + p.Port + "/postgres",
 		"--db-username=keycloak", "--db-password=keycloak",
 	}
 }
 
-// stop ends the server and removes its data.
-func (p *postgres) stop() error {
+func (p *Postgres) stop() error { return p.Stop() }
+
+// Stop ends the server and removes its data.
+func (p *Postgres) Stop() error {
 	p.cancel()
 	<-p.done
-	return os.RemoveAll(p.dir)
+	return os.RemoveAll(p.Dir)
 }
 
-func startPostgres(ctx context.Context) (*postgres, error) {
+// Account is the user that the server runs as, for other programs that refuse to run as root.
+func (p *Postgres) Account() *syscall.SysProcAttr {
+	account := *p.account
+	return &account
+}
+
+func startPostgres(ctx context.Context) (*Postgres, error) {
+	return StartPostgres(ctx, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
+}
+
+// StartPostgres starts a server with settings such as "fsync=off". Its superuser is keycloak, and it believes everybody
+// who they are.
+func StartPostgres(ctx context.Context, settings ...string) (*Postgres, error) {
 	initdb, err := postgresTool("initdb")
-	if err != nil {
-		return nil, err
-	}
-	server, err := postgresTool("postgres")
 	if err != nil {
 		return nil, err
 	}
@@ -54,43 +69,99 @@ func startPostgres(ctx context.Context) (*postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &postgres{dir: dir, port: ports[0], done: make(chan struct{})}
-	account, err := unprivileged(dir)
-	if err != nil {
+	p := &Postgres{Dir: dir, Port: ports[0], settings: settings}
+	if p.account, err = unprivileged(dir); err != nil {
 		return nil, err
 	}
-	data := filepath.Join(dir, "data")
-	create := exec.CommandContext(ctx, initdb, "-D", data, "-U", "keycloak", "-A", "trust", "-E", "UTF8",
+	create := exec.CommandContext(ctx, initdb, "-D", p.data(), "-U", "keycloak", "-A", "trust", "-E", "UTF8",
 		"--locale=C.UTF-8", "--no-sync") // the order of names must not depend on the machine
-	create.Dir, create.SysProcAttr = dir, account
+	create.Dir, create.SysProcAttr = dir, p.Account()
 	if out, err := create.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	return p, p.run(ctx, server, data, account)
+	return p, p.Start(ctx)
 }
 
-func (p *postgres) run(ctx context.Context, server, data string, account *syscall.SysProcAttr) error {
+func (p *Postgres) data() string { return filepath.Join(p.Dir, "data") }
+
+// Start starts the server again after Kill.
+func (p *Postgres) Start(ctx context.Context) error {
+	server, err := postgresTool("postgres")
+	if err != nil {
+		return err
+	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.cancel = cancel
-	cmd := exec.CommandContext(life, server, "-D", data, "-h", "127.0.0.1", "-p", p.port, "-k", p.dir,
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
-	cmd.Dir, cmd.SysProcAttr = p.dir, account
+	p.cancel, p.done = cancel, make(chan struct{})
+	args := []string{"-D", p.data(), "-h", "127.0.0.1", "-p", p.Port, "-k", p.Dir}
+	for _, setting := range p.settings {
+		args = append(args, "-c", setting)
+	}
+	cmd := exec.CommandContext(life, server, args...)
+	cmd.Dir, cmd.SysProcAttr = p.Dir, p.Account()
 	started := make(chan error, 1)
 	go superviseProcess(cmd, started, p.done)
 	if err := <-started; err != nil {
 		return err
 	}
+	p.process = cmd.Process
 	return p.await(ctx)
 }
 
+// Kill kills the server with all its processes, as a crash does.
+func (p *Postgres) Kill() error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.done
+	return os.Remove(p.socket())
+}
+
+// Pause stops every process of the server until Continue: it answers nothing, and its connections stay.
+func (p *Postgres) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Continue ends a Pause.
+func (p *Postgres) Continue() error { return p.signal(syscall.SIGCONT) }
+
+// signal sends a signal to the server and to each of its children, which have process groups of their own.
+func (p *Postgres) signal(s syscall.Signal) error {
+	if s != syscall.SIGCONT { // so that it makes no further children
+		if err := syscall.Kill(p.process.Pid, syscall.SIGSTOP); err != nil {
+			return err
+		}
+	}
+	for _, pid := range append(children(p.process.Pid), p.process.Pid) {
+		if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// children are the processes that a process started.
+func children(pid int) []int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, field := range strings.Fields(string(text)) {
+		if child, err := strconv.Atoi(field); err == nil {
+			out = append(out, child)
+		}
+	}
+	return out
+}
+
+func (p *Postgres) socket() string { return filepath.Join(p.Dir, ".s.PGSQL."+p.Port) }
+
 // await waits for the socket, which appears when the server accepts connections.
-func (p *postgres) await(ctx context.Context) error {
+func (p *Postgres) await(ctx context.Context) error {
 	err := awaitStart(ctx, p.done, func(context.Context) bool {
-		_, err := os.Stat(filepath.Join(p.dir, ".s.PGSQL."+p.port))
+		_, err := os.Stat(p.socket())
 		return err == nil
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("start PostgreSQL: %w", err), p.stop())
+		return errors.Join(fmt.Errorf("start PostgreSQL: %w", err), p.Stop())
 	}
 	return nil
 }
@@ -105,7 +176,7 @@ func postgresTool(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	return "", errors.New("KEYCLOAK_DB=postgres needs PostgreSQL (on Debian: apt-get install postgresql)")
+	return "", fmt.Errorf("%s is missing: install PostgreSQL (on Debian: apt-get install postgresql)", name)
 }
 
 // unprivileged gives the directory to the user postgres when we are root, because PostgreSQL refuses to run as root.

@@ -16,8 +16,9 @@ type engine interface {
 	place(ctx context.Context, tx *sql.Tx) (column, value string, err error)
 	// copied is the error for a copy of a store.
 	copied() error
-	// take makes this process the only one that writes. What it reads in the transaction afterwards stays so.
-	take(ctx context.Context, tx *sql.Tx) error
+	// take makes this process the only one that writes. What it reads in the transaction afterwards stays so. size is
+	// about what the entries use, if the database keeps it.
+	take(ctx context.Context, tx *sql.Tx) (size int64, err error)
 	// begin gets ready for the writer.
 	begin(ctx context.Context) error
 

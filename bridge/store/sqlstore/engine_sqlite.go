@@ -142,7 +142,7 @@ func (e *sqliteEngine) migrate(ctx context.Context, db *sql.DB) error {
 func (*sqliteEngine) lock(context.Context, *sql.Tx) error { return nil }
 
 // take does nothing: the process holds the lock of the file.
-func (*sqliteEngine) take(context.Context, *sql.Tx) error { return nil }
+func (*sqliteEngine) take(context.Context, *sql.Tx) (int64, error) { return 0, nil }
 
 // place is the inode: a copy of the file has another one.
 func (e *sqliteEngine) place(context.Context, *sql.Tx) (column, value string, err error) {

@@ -227,6 +227,7 @@ func (s *Store) eraseEntry(ctx context.Context, w *writer, who store.Forgotten, 
 		out.commitment = commitment[:]
 		sealed = s.keys.Load().sealers[r.generation].Seal(nil, entryPlace(r.id), content)
 	}
+	w.load.state.bytes = max(0, w.load.state.bytes-sizeOf(r.content, len(before))+sizeOf(sealed, len(after)))
 	_, err = w.ExecContext(ctx, "UPDATE entry SET content = ?, erased = TRUE WHERE number = ?", sealed, n)
 	return e, out, err
 }

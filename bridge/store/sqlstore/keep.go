@@ -99,6 +99,10 @@ func (s *Store) prune(ctx context.Context, w *writer, n int64) error {
 		}
 	}
 	w.load.state.pruned, w.load.state.base = n, last
+	w.load.state.bytes = max(0, w.load.state.bytes-sizeOf(r.content, len(list)))
+	if n == w.load.state.number {
+		w.load.state.bytes = 0
+	}
 	return nil
 }
 

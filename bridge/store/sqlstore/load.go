@@ -125,7 +125,14 @@ func (l *load) settle(one *settlement) error {
 		return err
 	}
 	l.state.number, l.state.link = number, last
+	l.state.bytes += sizeOf(r.content, len(one.list))
 	return nil
+}
+
+// sizeOf is about what an entry uses in PostgreSQL, in bytes, with its indexes.
+func sizeOf(content []byte, subjects int) int64 {
+	const entry, subject = 700, 130
+	return int64(entry + len(content) + subject*subjects)
 }
 
 // maxSubjects is the number of subjects that are written with an entry. Those of a large group are written in steps

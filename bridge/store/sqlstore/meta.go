@@ -85,7 +85,8 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if err := s.engine.take(ctx, tx); err != nil {
+	size, err := s.engine.take(ctx, tx)
+	if err != nil {
 		return err
 	}
 	k, err := s.loadKeys(ctx, tx)
@@ -96,6 +97,7 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	if err := s.loadHead(ctx, tx, k); err != nil {
 		return err
 	}
+	s.state.bytes = size
 	if err := s.loadIntents(ctx, tx); err != nil {
 		return err
 	}

@@ -18,19 +18,21 @@ import (
 
 // Options say which database a Store opens.
 type Options struct {
-	File string // of the database; it is made if it does not exist, in a directory that exists
+	File string // of a SQLite database; it is made if it does not exist, in a directory that exists
+	// Postgres is for a store in PostgreSQL; nil for SQLite.
+	Postgres *Postgres
 	// Ring holds the keys of the key file. A new store is sealed with the newest.
 	Ring seal.Ring
 	// Normal says that a commit waits for the operating system and not for the disk: a power failure can lose the
-	// last changes.
+	// last changes. It is for SQLite: PostgreSQL always waits for the disk.
 	Normal bool
 	Now    func() time.Time // nil for time.Now
 	Share  store.Share      // of the rows of each tenant; zero for store.DefaultShare
 
-	copied bool // the file is a copy, and becomes a store of its own
+	copied bool // the database is a copy, and becomes a store of its own
 }
 
-// Store is a store.Store in a SQLite database.
+// Store is a store.Store in a database.
 type Store struct {
 	o      Options
 	engine engine
@@ -72,6 +74,7 @@ type state struct {
 	link   [store.LinkSize]byte
 	pruned int64                // the number of the last entry that was pruned
 	base   [store.LinkSize]byte // its link
+	bytes  int64                // about what the entries use; only in PostgreSQL it is kept
 }
 
 // number is the number of this program: the schema names the oldest program that may use it. A migration that an older
@@ -87,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Share = store.DefaultShare
 	}
 	s := &Store{o: o, upkeep: semaphore.NewWeighted(1), open: map[change.ID]intent{}}
-	e, err := newSQLite(s)
+	e, err := s.newEngine()
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +99,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(s.explain(err), s.release())
 	}
 	return s, nil
+}
+
+func (s *Store) newEngine() (engine, error) {
+	if s.o.Postgres != nil {
+		return newPostgres(s, s.o.Postgres)
+	}
+	return newSQLite(s)
 }
 
 // start opens the database and reads what the memory needs.

@@ -149,7 +149,13 @@ func (s *Store) between(ctx context.Context, c *conditions, since, until time.Ti
 	return nil
 }
 
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+// marks are n question marks for a list, which is never empty: NULL is in no list.
+func marks(n int) string {
+	if n == 0 {
+		return "NULL"
+	}
+	return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
+}
 
 func (s *Store) page(ctx context.Context, where conditions, newest bool, after int64, n int) ([]row, error) {
 	where.texts, where.values = slices.Clone(where.texts), slices.Clone(where.values)
