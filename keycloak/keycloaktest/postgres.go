@@ -152,14 +152,62 @@ func children(pid int) []int {
 	return out
 }
 
+// Ask makes the server ask the members of a role for their passwords, from the next reload of its configuration on.
+func (p *Postgres) Ask(role string) error {
+	file := filepath.Join(p.data(), "pg_hba.conf")
+	rest, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append([]byte("host all +"+role+" all scram-sha-256\n"), rest...), 0o600)
+}
+
+// Put copies a file into the directory of the data, for the user of the server.
+func (p *Postgres) Put(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	to := filepath.Join(p.data(), filepath.Base(file))
+	if err := os.WriteFile(to, text, 0o600); err != nil || p.account.Credential == nil {
+		return err
+	}
+	return os.Chown(to, int(p.account.Credential.Uid), int(p.account.Credential.Gid))
+}
+
+// Copy copies a schema into another database, with a dump.
+func (p *Postgres) Copy(ctx context.Context, schema, database string) error {
+	dump, err := postgresTool("pg_dump")
+	if err != nil {
+		return err
+	}
+	restore, err := postgresTool("pg_restore")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(p.Dir, database+".dump")
+	for _, args := range [][]string{
+		{dump, "--format=custom", "--schema=" + schema, "--file=" + file, "postgres"},
+		{restore, "--exit-on-error", "--dbname=" + database, file},
+	} {
+		cmd := exec.CommandContext(ctx, args[0], append([]string{"-h", "127.0.0.1", "-p", p.Port, "-U", "keycloak"}, args[1:]...)...) //nolint:gosec // programs of Debian
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", filepath.Base(args[0]), err, out)
+		}
+	}
+	return nil
+}
+
 func (p *Postgres) socket() string { return filepath.Join(p.Dir, ".s.PGSQL."+p.Port) }
 
-// await waits for the socket, which appears when the server accepts connections.
+// await waits until the server accepts connections.
 func (p *Postgres) await(ctx context.Context) error {
-	err := awaitStart(ctx, p.done, func(context.Context) bool {
-		_, err := os.Stat(p.socket())
-		return err == nil
-	})
+	ready, err := postgresTool("pg_isready")
+	if err == nil {
+		err = awaitStart(ctx, p.done, func(ctx context.Context) bool {
+			return exec.CommandContext(ctx, ready, "-q", "-h", "127.0.0.1", "-p", p.Port).Run() == nil //nolint:gosec // a program of Debian
+		})
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("start PostgreSQL: %w", err), p.Stop())
 	}

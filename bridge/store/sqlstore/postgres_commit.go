@@ -58,7 +58,7 @@ func (e *pgEngine) run(ctx context.Context, w *writer, l *load, run func(ctx con
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	next := newTurn()
-	n, err := affected(tx.ExecContext(ctx, "UPDATE head SET turn = ? WHERE turn = ?", next, e.turn))
+	n, err := affected(tx.ExecContext(ctx, "UPDATE head SET turn = ? WHERE turn = ?"+durable, next, e.turn))
 	if err != nil {
 		return e.fault(err)
 	}
@@ -95,6 +95,9 @@ func affected(result sql.Result, err error) (int64, error) {
 // resolve waits for the commit of which it is not known whether it happened, if the server still works on it. When it has
 // not happened, the next turn makes it impossible.
 func (e *pgEngine) resolve(ctx context.Context) (committed bool, err error) {
+	if e.lost != nil {
+		return false, e.lost
+	}
 	ctx, cancel := context.WithTimeout(ctx, pgWrite)
 	defer cancel()
 	bump := newTurn()
@@ -271,7 +274,7 @@ func (st *pgStatement) remove(table string, columns []string, kinds string, keys
 	st.add("DELETE FROM " + table + " USING " + st.rows(kinds, keys) + " AS u(" + strings.Join(names, ", ") + "), fence WHERE " + strings.Join(same, " AND "))
 }
 
-// fence takes the turn, and writes the ends of the journal. A commit waits for the disk, whatever the server is set to.
+// fence takes the turn, and writes the ends of the journal.
 func (l *load) fence(st *pgStatement, turn, next []byte) {
 	set := "turn = " + st.arg(next)
 	if l.state != l.before {
@@ -286,9 +289,11 @@ func (l *load) fence(st *pgStatement, turn, next []byte) {
 			set += ", " + c.name + " = " + st.arg(c.value)
 		}
 	}
-	st.parts = append(st.parts, "fence AS (UPDATE head SET "+set+" WHERE turn = "+st.arg(turn)+
-		" RETURNING CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END)")
+	st.parts = append(st.parts, "fence AS (UPDATE head SET "+set+" WHERE turn = "+st.arg(turn)+durable+")")
 }
+
+// durable makes a commit wait for the disk, although the server is set to answer before.
+const durable = " RETURNING CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END"
 
 // journal adds the rows of changes.
 func (l *load) journal(st *pgStatement) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -25,6 +26,9 @@ const (
 	pgManyClients  = "53300"
 	pgLockTimeout  = "55P03"
 	pgCanceled     = "57014"
+	pgShutdown     = "57P01"
+	pgCrash        = "57P02"
+	pgStarting     = "57P03"
 	pgWrongLogin   = "28P01"
 	pgNoLogin      = "28000"
 	pgProtocol     = "08P01" // of PgBouncer also for a login that it refuses
@@ -56,7 +60,8 @@ func readOnly(err error) bool { return err != nil && pgCode(err) == pgReadOnly }
 // unsure reports whether a commit may have happened although its statement failed: the answer did not arrive.
 func unsure(err error) bool {
 	if fault, is := errors.AsType[*pgconn.PgError](err); is {
-		return strings.HasPrefix(fault.Code, "57P") || strings.HasPrefix(fault.Code, "08") || fault.Severity == "FATAL" || fault.Severity == "PANIC"
+		severity := cmp.Or(fault.SeverityUnlocalized, fault.Severity)
+		return strings.HasPrefix(fault.Code, "57P") || strings.HasPrefix(fault.Code, "08") || severity == "FATAL" || severity == "PANIC"
 	}
 	_, dial := errors.AsType[*pgconn.ConnectError](err)
 	return !dial && !pgconn.SafeToRetry(err) && !errors.Is(err, driver.ErrBadConn)
@@ -101,6 +106,8 @@ func (e *pgEngine) explain(err error) error {
 		return fmt.Errorf("the database of the store does not exist: make it, or correct the URL of the store: %w", err)
 	case pgDiskFull:
 		return fmt.Errorf("the disk of PostgreSQL is full: make room: %w", err)
+	case pgShutdown, pgCrash, pgStarting:
+		return fmt.Errorf("PostgreSQL is starting or stopping, or somebody ended the connection: wait until it accepts connections: %w", err)
 	case pgCanceled, pgLockTimeout:
 		return fmt.Errorf("PostgreSQL gave up a statement of the store: look for long transactions and for statement_timeout: %w", err)
 	}

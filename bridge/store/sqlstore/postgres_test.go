@@ -2,15 +2,14 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
+	"database/sql"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
@@ -36,11 +35,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// server is the shared PostgreSQL. It does not wait for the disk: only a crash of the machine would lose something.
+// server is the shared PostgreSQL. It does not wait for the disk: only a crash of the machine would lose something. It
+// asks the members of with_password for their passwords.
 func server(tb testing.TB) *keycloaktest.Postgres {
 	tb.Helper()
 	shared.once.Do(func() {
 		shared.server, shared.err = keycloaktest.StartPostgres(context.Background(), "fsync=off", "full_page_writes=off", "max_connections=400", "autovacuum=off")
+		if shared.err == nil {
+			shared.err = shared.server.Ask("with_password")
+		}
+		if shared.err == nil {
+			executed(tb, urlOf(shared.server), "CREATE ROLE with_password", "SELECT pg_reload_conf()")
+		}
 	})
 	if shared.err != nil {
 		tb.Fatal(shared.err)
@@ -92,4 +98,30 @@ func TestPostgreSQLKeepsTheShares(t *testing.T) {
 	})
 }
 
-var _ = errors.Is
+// inDatabase executes statements as the superuser.
+func inDatabase(tb testing.TB, statements ...string) {
+	tb.Helper()
+	executed(tb, urlOf(server(tb)), statements...)
+}
+
+func executed(tb testing.TB, url string, statements ...string) {
+	tb.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(context.WithoutCancel(tb.Context()), statement); err != nil {
+			tb.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+// userOf makes a user of the database.
+func userOf(tb testing.TB, rights string) string {
+	tb.Helper()
+	name := "u_" + strings.ToLower(rand.Text())
+	inDatabase(tb, "CREATE ROLE "+name+" "+rights)
+	return name
+}

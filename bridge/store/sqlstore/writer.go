@@ -486,7 +486,7 @@ func (w *writer) sure(a *attempt, err error) (committed, known bool) {
 	}
 	committed, failure := w.s.engine.resolve(context.Background())
 	if failure != nil {
-		a.doubt(w, err)
+		a.doubt(w, failure) // why the database does not tell is why it does not answer
 		return false, false
 	}
 	if committed {
