@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	osuser "os/user"
@@ -242,4 +243,82 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 		return nil, err
 	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}
+
+// Pooler is a PgBouncer from Debian in transaction mode, in front of a Postgres.
+type Pooler struct {
+	Port   string
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// StartPooler starts a PgBouncer with a few connections to the server. It knows the user keycloak only.
+func (p *Postgres) StartPooler(ctx context.Context) (*Pooler, error) {
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		if program = "/usr/sbin/pgbouncer"; !exists(program) {
+			return nil, errors.New("pgbouncer is missing: install PgBouncer (on Debian: apt-get install pgbouncer)")
+		}
+	}
+	ports, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(p.Dir, "pooler-"+ports[0])
+	users, config := filepath.Join(dir, "users.txt"), filepath.Join(dir, "pgbouncer.ini")
+	text := fmt.Sprintf(`[databases]
+* = host=127.0.0.1 port=%s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %s
+unix_socket_dir =
+auth_type = trust
+auth_file = %s
+pool_mode = transaction
+default_pool_size = 8
+max_client_conn = 1000
+server_idle_timeout = 1
+`, p.Port, ports[0], users)
+	err = os.Mkdir(dir, 0o700)
+	for file, content := range map[string]string{users: "\"keycloak\" \"\"\n", config: text} {
+		err = errors.Join(err, os.WriteFile(file, []byte(content), 0o600))
+	}
+	if p.account.Credential != nil {
+		for _, file := range []string{dir, users, config} {
+			err = errors.Join(err, os.Chown(file, int(p.account.Credential.Uid), int(p.account.Credential.Gid)))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	out := &Pooler{Port: ports[0], cancel: cancel, done: make(chan struct{})}
+	cmd := exec.CommandContext(life, program, "-q", config)
+	cmd.Dir, cmd.SysProcAttr = dir, p.Account()
+	started := make(chan error, 1)
+	go superviseProcess(cmd, started, out.done)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	err = awaitStart(ctx, out.done, func(ctx context.Context) bool {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", "127.0.0.1:"+out.Port)
+		return err == nil && conn.Close() == nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start PgBouncer: %w", err), out.Stop())
+	}
+	return out, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// Stop ends the pooler.
+func (p *Pooler) Stop() error {
+	p.cancel()
+	<-p.done
+	return nil
 }

@@ -17,22 +17,21 @@ import (
 
 // The codes of errors of PostgreSQL (Appendix A of its documentation).
 const (
-	pgReadOnly     = "25006"
-	pgForbidden    = "42501"
-	pgNoTable      = "42P01"
-	pgNoSchema     = "3F000"
-	pgNoDatabase   = "3D000"
-	pgDiskFull     = "53100"
-	pgManyClients  = "53300"
-	pgLockTimeout  = "55P03"
-	pgCanceled     = "57014"
-	pgShutdown     = "57P01"
-	pgCrash        = "57P02"
-	pgStarting     = "57P03"
-	pgWrongLogin   = "28P01"
-	pgNoLogin      = "28000"
-	pgProtocol     = "08P01" // of PgBouncer also for a login that it refuses
-	pgBouncerLogin = "password authentication failed"
+	pgReadOnly    = "25006"
+	pgForbidden   = "42501"
+	pgNoTable     = "42P01"
+	pgNoSchema    = "3F000"
+	pgNoDatabase  = "3D000"
+	pgDiskFull    = "53100"
+	pgManyClients = "53300"
+	pgLockTimeout = "55P03"
+	pgCanceled    = "57014"
+	pgShutdown    = "57P01"
+	pgCrash       = "57P02"
+	pgStarting    = "57P03"
+	pgWrongLogin  = "28P01"
+	pgNoLogin     = "28000"
+	pgProtocol    = "08P01" // of PgBouncer also for a login that it refuses
 )
 
 func pgCode(err error) string {
@@ -49,7 +48,7 @@ func refusedLogin(err error) bool {
 		return true
 	case pgProtocol:
 		text := err.Error()
-		return strings.Contains(text, pgBouncerLogin) || strings.Contains(text, "SASL authentication failed") || strings.Contains(text, "no such user")
+		return strings.Contains(text, "authentication failed") || strings.Contains(text, "no such user")
 	}
 	return false
 }

@@ -26,6 +26,9 @@ var shared struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if pooled.pooler != nil {
+		_ = pooled.pooler.Stop() // it never fails
+	}
 	if shared.server != nil {
 		if err := shared.server.Stop(); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)

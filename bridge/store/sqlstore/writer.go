@@ -243,6 +243,8 @@ func (w *writer) loop() {
 		}
 		if wait, waits := w.queue.wait(time.Now(), urgent); waits {
 			late.Reset(wait)
+		} else {
+			late.Stop() // else it would soon write the next row by itself
 		}
 	}
 }
@@ -259,7 +261,11 @@ func (w *writer) more() (more, broken, urgent bool) {
 func (w *writer) company(timer *time.Timer) {
 	w.mu.Lock()
 	urgent := len(w.flushed) > 0 || len(w.waiting) >= maxBatch
+	done := len(w.flushed)+len(w.waiting) == 0 // another batch was faster
 	w.mu.Unlock()
+	if done {
+		return
+	}
 	if urgent {
 		w.batch(nil)
 		return
