@@ -108,34 +108,50 @@ func (p *Postgres) Start(ctx context.Context) error {
 	return p.await(ctx)
 }
 
-// Kill kills the server with all its processes, as a crash does.
-func (p *Postgres) Kill() error {
-	if err := p.signal(syscall.SIGKILL); err != nil {
+// Kill kills the server with all its processes, as a crash does. It returns when they have ended.
+func (p *Postgres) Kill(ctx context.Context) error {
+	pids, err := p.signal(syscall.SIGKILL)
+	if err != nil {
 		return err
 	}
 	<-p.done
-	return os.Remove(p.socket())
+	err = awaitStart(ctx, nil, func(context.Context) bool { return !slices.ContainsFunc(pids, alive) })
+	return errors.Join(err, os.Remove(p.socket()))
+}
+
+// alive reports whether a process has not ended yet. One that has ended can wait for its parent as a zombie.
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(text), ") Z ")
 }
 
 // Pause stops every process of the server until Continue: it answers nothing, and its connections stay.
-func (p *Postgres) Pause() error { return p.signal(syscall.SIGSTOP) }
+func (p *Postgres) Pause() error {
+	_, err := p.signal(syscall.SIGSTOP)
+	return err
+}
 
 // Continue ends a Pause.
-func (p *Postgres) Continue() error { return p.signal(syscall.SIGCONT) }
+func (p *Postgres) Continue() error {
+	_, err := p.signal(syscall.SIGCONT)
+	return err
+}
 
-// signal sends a signal to the server and to each of its children, which have process groups of their own.
-func (p *Postgres) signal(s syscall.Signal) error {
+// signal sends a signal to the server and to each of its children, which have process groups of their own. It returns
+// their ids.
+func (p *Postgres) signal(s syscall.Signal) ([]int, error) {
 	if s != syscall.SIGCONT { // so that it makes no further children
 		if err := syscall.Kill(p.process.Pid, syscall.SIGSTOP); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for _, pid := range append(children(p.process.Pid), p.process.Pid) {
+	pids := append(children(p.process.Pid), p.process.Pid)
+	for _, pid := range pids {
 		if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return pids, nil
 }
 
 // children are the processes that a process started.

@@ -35,7 +35,9 @@ type Postgres struct {
 	// for what the URL says with sslmode and sslrootcert.
 	CAFile string
 
-	tracer pgx.QueryTracer // for tests
+	// For tests.
+	tracer   pgx.QueryTracer
+	patience time.Duration // of a commit; 0 for pgWrite
 }
 
 // Defaults of Postgres.
@@ -113,6 +115,7 @@ type pgEngine struct {
 	schema string
 
 	writes, reads *sql.DB
+	patience      time.Duration // of a commit of changes
 
 	process string // the id of this process
 	turn    []byte // the last commit; only the writer uses what follows
@@ -134,6 +137,9 @@ func newPostgres(s *Store, p *Postgres) (*pgEngine, error) {
 	}
 	if !schemaName.MatchString(e.schema) {
 		return nil, fmt.Errorf("the schema of the store %q has a character that it cannot have: use a-z, 0-9 and _", e.schema)
+	}
+	if e.patience = p.patience; e.patience == 0 {
+		e.patience = pgWrite
 	}
 	if p.URL == nil {
 		return nil, errors.New("the store has no URL of a database")

@@ -101,11 +101,15 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 
 // TestWriterProcess is the process that TestAKilledProcessLosesNothing kills. It prints what the store acknowledged.
 func TestWriterProcess(t *testing.T) {
-	file := os.Getenv("SQLSTORE_FILE")
-	if file == "" {
+	o := Options{File: os.Getenv("SQLSTORE_FILE")}
+	if url := os.Getenv("SQLSTORE_URL"); url != "" {
+		o.Postgres = &Postgres{URL: always(url), Schema: os.Getenv("SQLSTORE_SCHEMA")}
+	}
+	if o.File == "" && o.Postgres == nil {
 		return // not the process
 	}
-	s, err := Open(t.Context(), Options{File: file, Ring: ring(t, os.Getenv("SQLSTORE_KEY"))})
+	o.Ring = ring(t, os.Getenv("SQLSTORE_KEY"))
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,12 +151,19 @@ func TestWriterProcess(t *testing.T) {
 // open or an entry afterwards, every flushed settlement is an entry, and the journal verifies.
 func TestAKilledProcessLosesNothing(t *testing.T) {
 	t.Parallel()
-	line := seal.NewKey()
 	file := filepath.Join(t.TempDir(), "store.db")
+	survives(t, Options{File: file}, "SQLSTORE_FILE="+file)
+}
+
+// survives kills a process that writes to a store, which environ names for the process.
+func survives(t *testing.T, o Options, environ ...string) {
+	t.Helper()
+	line := seal.NewKey()
+	o.Ring = ring(t, line)
 	acknowledged := map[change.ID]string{}
 	for range *kills {
-		kill(t, file, line, acknowledged)
-		s, err := Open(t.Context(), Options{File: file, Ring: ring(t, line)})
+		kill(t, append(environ, "SQLSTORE_KEY="+line), acknowledged)
+		s, err := Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,10 +202,10 @@ func TestAKilledProcessLosesNothing(t *testing.T) {
 }
 
 // kill runs the process until it acknowledged a random number of changes, and kills it.
-func kill(t *testing.T, file, line string, acknowledged map[change.ID]string) {
+func kill(t *testing.T, environ []string, acknowledged map[change.ID]string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriterProcess$")
-	cmd.Env = append(os.Environ(), "SQLSTORE_FILE="+file, "SQLSTORE_KEY="+line)
+	cmd.Env = append(os.Environ(), environ...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

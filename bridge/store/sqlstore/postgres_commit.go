@@ -21,7 +21,7 @@ func (e *pgEngine) write(ctx context.Context, l *load) error {
 	if l.empty() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, pgWrite)
+	ctx, cancel := context.WithTimeout(ctx, e.patience)
 	defer cancel()
 	next := newTurn()
 	err := e.load(ctx, e.writes, l, e.turn, next)
@@ -98,7 +98,7 @@ func (e *pgEngine) resolve(ctx context.Context) (committed bool, err error) {
 	if e.lost != nil {
 		return false, e.lost
 	}
-	ctx, cancel := context.WithTimeout(ctx, pgWrite)
+	ctx, cancel := context.WithTimeout(ctx, e.patience)
 	defer cancel()
 	bump := newTurn()
 	e.bumps = append(e.bumps, bump)
