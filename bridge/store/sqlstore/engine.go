@@ -38,6 +38,8 @@ type engine interface {
 	snapshot(ctx context.Context, db *sql.DB) (*sql.Tx, error)
 	// size is the number of bytes that the store uses, without what is free for other rows.
 	size(ctx context.Context, db *sql.DB) (int64, error)
+	// step is how many subjects of an entry one commit writes or removes, and one statement reads.
+	step() int
 	// shrink gives free space back, a little each time.
 	shrink(ctx context.Context, w *writer) error
 	// scrub removes former values from where only the database sees them.

@@ -362,6 +362,9 @@ func (e *pgEngine) size(ctx context.Context, db *sql.DB) (int64, error) {
 	return entries + requests.Bytes + e.documents, nil
 }
 
+// step is larger than that of SQLite, because a commit takes several round trips and the rows take one.
+func (*pgEngine) step() int { return 10 * maxSubjects }
+
 // shrink does nothing: PostgreSQL uses free space again by itself.
 func (*pgEngine) shrink(context.Context, *writer) error { return nil }
 

@@ -258,6 +258,8 @@ func (*sqliteEngine) size(ctx context.Context, db *sql.DB) (int64, error) {
 	return (pages - free) * pageSize, err
 }
 
+func (*sqliteEngine) step() int { return maxSubjects }
+
 // shrink gives free pages back to the file system.
 func (e *sqliteEngine) shrink(ctx context.Context, w *writer) error {
 	return w.writeOutside(ctx, func(ctx context.Context, _ *writer) error {

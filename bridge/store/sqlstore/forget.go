@@ -249,7 +249,7 @@ func (s *Store) readEntry(ctx context.Context, w *writer, n int64) (*row, privat
 // unsubject removes subjects of an entry.
 func (s *Store) unsubject(ctx context.Context, w *writer, r *row, list []store.Identifier) error {
 	sealer := s.keys.Load().sealers[r.generation]
-	for part := range slices.Chunk(list, maxSubjects) {
+	for part := range slices.Chunk(list, s.engine.step()) {
 		values := []any{r.number}
 		for _, one := range part {
 			hash := sealer.Hash(byte(one.Kind), one.Value)

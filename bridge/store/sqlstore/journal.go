@@ -246,15 +246,16 @@ func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
 	}
 	list := store.IdentifiersOf(e.Change)
 	list = list[min(max(int(next), 0), len(list)):]
+	step := s.engine.step()
 	return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
-		if err := s.subjects(ctx, w, number, list[:min(len(list), maxSubjects)]); err != nil {
+		if err := s.subjects(ctx, w, number, list[:min(len(list), step)]); err != nil {
 			return err
 		}
-		if len(list) <= maxSubjects {
+		if len(list) <= step {
 			_, err := w.ExecContext(ctx, "DELETE FROM unindexed WHERE number = ?", number)
 			return err
 		}
-		_, err := w.ExecContext(ctx, "UPDATE unindexed SET next = ? WHERE number = ? AND next = ?", next+maxSubjects, number, next)
+		_, err := w.ExecContext(ctx, "UPDATE unindexed SET next = ? WHERE number = ? AND next = ?", next+int64(step), number, next)
 		return err
 	})
 }

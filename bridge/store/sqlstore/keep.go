@@ -114,7 +114,7 @@ func (s *Store) unindex(ctx context.Context, r *row) error {
 	}
 	list := store.IdentifiersOf(e.Change)
 	for left := len(list); left > maxSubjects; {
-		from := max(left-maxSubjects, maxSubjects)
+		from := max(left-s.engine.step(), maxSubjects)
 		part := list[from:left]
 		err := s.w.write(ctx, func(ctx context.Context, w *writer) error {
 			if err := s.unsubject(ctx, w, r, part); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -69,6 +70,48 @@ func onSchema(tb testing.TB) *Postgres {
 	return &Postgres{URL: always(urlOf(p)), Schema: "s_" + strings.ToLower(rand.Text()), MaxConnections: 4}
 }
 
+// emptied are schemas whose tables are empty again: it takes long to make one.
+var emptied struct {
+	mu   sync.Mutex
+	free []string
+}
+
+// emptySchema is like a new schema, of a test that stores nothing else in it than a Store does.
+func emptySchema(t *testing.T, p *Postgres) *Postgres {
+	t.Helper()
+	emptied.mu.Lock()
+	if n := len(emptied.free); n > 0 {
+		p.Schema, emptied.free = emptied.free[n-1], emptied.free[:n-1]
+	}
+	emptied.mu.Unlock()
+	return p
+}
+
+// emptying is a Store that empties its schema at the end.
+type emptying struct {
+	*Store
+
+	once sync.Once
+}
+
+// Close implements store.Store.
+func (s *emptying) Close() error {
+	err := s.Store.Close()
+	s.once.Do(func() {
+		e, _ := s.engine.(*pgEngine)
+		db := sql.OpenDB(&pgConnector{e: e, texts: map[string]string{}})
+		defer db.Close()
+		for _, table := range tables {
+			_, failure := db.ExecContext(context.Background(), "DELETE FROM "+table)
+			err = errors.Join(err, failure)
+		}
+		emptied.mu.Lock()
+		defer emptied.mu.Unlock()
+		emptied.free = append(emptied.free, e.schema)
+	})
+	return err
+}
+
 func always(url string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return url, nil }
 }
@@ -77,14 +120,14 @@ func always(url string) func(context.Context) (string, error) {
 func TestPostgreSQLIsAStore(t *testing.T) {
 	t.Parallel()
 	key := ring(t, seal.NewKey())
-	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Store {
+	storetest.RunShort(t, func(t *testing.T, now func() time.Time) store.Store {
 		t.Helper()
-		s, err := Open(t.Context(), Options{Postgres: onSchema(t), Ring: key, Now: now})
+		s, err := Open(t.Context(), Options{Postgres: emptySchema(t, onSchema(t)), Ring: key, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s
-	})
+		return &emptying{Store: s}
+	}, 10)
 }
 
 // TestPostgreSQLKeepsTheShares passes the tests of the shares of tenants.

@@ -273,7 +273,7 @@ func (v *verification) found(ctx context.Context, r *row, p private) error {
 		list = list[:min(max(int(next), 0), len(list))]
 	}
 	v.subjects += int64(len(list))
-	for part := range slices.Chunk(list, maxSubjects) {
+	for part := range slices.Chunk(list, v.s.engine.step()) {
 		values := make([]any, 0, len(part)+1)
 		for _, one := range part {
 			hash := sealer.Hash(byte(one.Kind), one.Value)

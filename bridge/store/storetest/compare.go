@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,9 +25,13 @@ type pair struct {
 }
 
 // compare makes the same random calls of a store and of a store in memory. After each call both must answer the same.
-func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store) {
+func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store, checks int64) {
 	t.Helper()
+	var done atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
+		if done.Add(1) > checks && checks > 0 {
+			return
+		}
 		clock := newClock()
 		p := &pair{T: rt, clock: clock}
 		for i, s := range []store.Store{NewMemory(clock.now), open(t, clock.now)} {
