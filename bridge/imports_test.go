@@ -120,6 +120,7 @@ func libraries() map[string][]string {
 		"html/template":                       {}, // it makes the program a quarter larger
 		"database/sql":                        {"bridge/store/sqlstore"},
 		"github.com/pressly/goose":            {"bridge/store/sqlstore"},
+		"github.com/jackc/pgx":                {"bridge/store/sqlstore"},
 		"modernc.org/sqlite":                  {"bridge/store/sqlstore"},
 		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "bridge/store/storetest", "keycloak/keycloaktest", "scim/growth"}, // never part of the program
 	}

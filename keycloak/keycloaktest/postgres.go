@@ -161,7 +161,7 @@ func children(pid int) []int {
 		return nil
 	}
 	var out []int
-	for _, field := range strings.Fields(string(text)) {
+	for field := range strings.FieldsSeq(string(text)) {
 		if child, err := strconv.Atoi(field); err == nil {
 			out = append(out, child)
 		}
@@ -207,7 +207,7 @@ func (p *Postgres) Copy(ctx context.Context, schema, database string) error {
 		{dump, "--format=custom", "--schema=" + schema, "--file=" + file, "postgres"},
 		{restore, "--exit-on-error", "--dbname=" + database, file},
 	} {
-		cmd := exec.CommandContext(ctx, args[0], append([]string{"-h", "127.0.0.1", "-p", p.Port, "-U", "keycloak"}, args[1:]...)...) //nolint:gosec // programs of Debian
+		cmd := exec.CommandContext(ctx, args[0], append([]string{"-h", "127.0.0.1", "-p", p.Port, "-U", "keycloak"}, args[1:]...)...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", filepath.Base(args[0]), err, out)
 		}
@@ -222,7 +222,7 @@ func (p *Postgres) await(ctx context.Context) error {
 	ready, err := postgresTool("pg_isready")
 	if err == nil {
 		err = awaitStart(ctx, p.done, func(ctx context.Context) bool {
-			return exec.CommandContext(ctx, ready, "-q", "-h", "127.0.0.1", "-p", p.Port).Run() == nil //nolint:gosec // a program of Debian
+			return exec.CommandContext(ctx, ready, "-q", "-h", "127.0.0.1", "-p", p.Port).Run() == nil
 		})
 	}
 	if err != nil {

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -46,10 +49,59 @@ func succeeded(c change.Change) store.Activity {
 // BenchmarkChanges journals changes: an intent that is on the disk, a settlement, and the request in the activity. It reports the bytes of the file
 // for each change.
 func BenchmarkChanges(b *testing.B) {
+	benchmarkChanges(b, func(b *testing.B) *Store {
+		b.Helper()
+		return open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+	})
+}
+
+// BenchmarkChangesInPostgreSQL is BenchmarkChanges in a server that waits for the disk. Its first part is one commit of a
+// row of two kilobytes, for comparison.
+func BenchmarkChangesInPostgreSQL(b *testing.B) {
+	p, err := keycloaktest.StartPostgres(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := p.Stop(); err != nil {
+			b.Error(err)
+		}
+	}()
+	b.Run("one commit", func(b *testing.B) {
+		executed(b, urlOf(p), "DROP TABLE IF EXISTS plain", "CREATE TABLE plain (content BYTEA)")
+		db, err := sql.Open("pgx", urlOf(p))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer db.Close()
+		var took []time.Duration
+		defer func() {
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+		}()
+		for b.Loop() {
+			began := time.Now()
+			if _, err := db.ExecContext(b.Context(), "INSERT INTO plain (content) VALUES ($1)", make([]byte, 2000)); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(began))
+		}
+	})
+	benchmarkChanges(b, func(b *testing.B) *Store {
+		b.Helper()
+		return opened(b, Options{Postgres: &Postgres{URL: always(urlOf(p)), Schema: "s_" + strings.ToLower(rand.Text())}, Ring: ring(b, seal.NewKey())})
+	})
+}
+
+// benchmarkChanges also reports how long the writer of a change waits for its intent.
+func benchmarkChanges(b *testing.B, opened func(b *testing.B) *Store) {
+	b.Helper()
 	for _, writers := range []int{1, 8, 16} {
 		b.Run(fmt.Sprint(writers), func(b *testing.B) {
-			s := open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+			s := opened(b)
 			var g sync.WaitGroup
+			var mu sync.Mutex
+			var took []time.Duration
 			work := make(chan int)
 			before := heap()
 			b.ReportAllocs()
@@ -58,9 +110,14 @@ func BenchmarkChanges(b *testing.B) {
 				g.Go(func() {
 					for n := range work {
 						c := twoKilobytes(n)
+						began := time.Now()
 						if err := s.Intend(b.Context(), c); err != nil {
 							b.Error(err)
 						}
+						waited := time.Since(began)
+						mu.Lock()
+						took = append(took, waited)
+						mu.Unlock()
 						c.Outcome = change.Done
 						if err := s.Settle(b.Context(), c); err != nil {
 							b.Error(err)
@@ -82,6 +139,9 @@ func BenchmarkChanges(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 			b.ReportMetric(float64(size)/float64(b.N), "bytes/change")
 			b.ReportMetric(float64(s.w.commits)/float64(b.N), "commits/change")
 			b.ReportMetric(float64(heap()-before)/1e6, "MB-heap")

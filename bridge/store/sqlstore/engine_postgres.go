@@ -141,6 +141,9 @@ func newPostgres(s *Store, p *Postgres) (*pgEngine, error) {
 	if e.patience = p.patience; e.patience == 0 {
 		e.patience = pgWrite
 	}
+	if s.o.Normal {
+		return nil, errors.New("the durability normal is for a store in SQLite: PostgreSQL always waits for the disk")
+	}
 	if p.URL == nil {
 		return nil, errors.New("the store has no URL of a database")
 	}
@@ -164,7 +167,7 @@ func (e *pgEngine) open(ctx context.Context) (write, read *sql.DB, err error) {
 	for db, n := range map[*sql.DB]int{e.writes: 1, e.reads: most - 1} {
 		db.SetMaxOpenConns(n)
 		db.SetMaxIdleConns(n)
-		db.SetConnMaxLifetime(30 * time.Minute) // a connection may be to a server that is none any more
+		db.SetConnMaxLifetime(30 * time.Minute) // a connection may be to a server that is retired
 		db.SetConnMaxIdleTime(5 * time.Minute)
 	}
 	return e.writes, e.reads, e.migrate(ctx, e.writes, false)
@@ -318,7 +321,7 @@ func (e *pgEngine) place(ctx context.Context, tx *sql.Tx) (column, value string,
 }
 
 func (e *pgEngine) copied() error {
-	return fmt.Errorf("the schema %s is a copy of another store, such as a restored dump, and another bridge may use the other one: make a store of the copy with scim-bridge store restore, which begins a new epoch", e.schema)
+	return fmt.Errorf("the schema %s is a copy of another store, such as a restored dump. Another bridge may use the other one. Make a store of the copy with scim-bridge store restore, which begins a new epoch", e.schema)
 }
 
 func (*pgEngine) begin(context.Context) error { return nil }

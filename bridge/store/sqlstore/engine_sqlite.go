@@ -37,8 +37,8 @@ func newSQLite(s *Store) (*sqliteEngine, error) {
 	if hostile(file) {
 		return nil, fmt.Errorf("the path of the store %q has a character that a path of a database cannot have (? # %%): choose another store.sqlite.file", file)
 	}
-	if real, err := filepath.EvalSymlinks(file); err == nil { // the lock is beside the file, not beside a link to it
-		file = real
+	if linked, err := filepath.EvalSymlinks(file); err == nil { // the lock is beside the file, not beside a link to it
+		file = linked
 	}
 	held, err := prepare(file)
 	if err != nil {

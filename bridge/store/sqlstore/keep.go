@@ -65,43 +65,50 @@ func (s *Store) pruneStep(ctx context.Context, r store.Retention) (int64, error)
 			return 0, err
 		}
 	}
-	err = s.w.write(ctx, func(ctx context.Context, w *writer) error {
-		for i := range page[:n] {
-			if err := s.prune(ctx, w, page[i].number); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err = s.w.write(ctx, func(ctx context.Context, w *writer) error { return s.prune(ctx, w, page[n-1].number) })
 	if err != nil {
 		return 0, err
 	}
 	return int64(n), s.engine.shrink(ctx, s.w)
 }
 
-// prune removes the first entry of the journal.
-func (s *Store) prune(ctx context.Context, w *writer, n int64) error {
-	r, p, err := s.readEntry(ctx, w, n)
-	if err != nil || r == nil {
+// prune removes the first entries of the journal, up to a number.
+func (s *Store) prune(ctx context.Context, w *writer, last int64) error {
+	list, err := w.entries(ctx, "SELECT "+columns+" FROM entry WHERE number <= ? ORDER BY number", last)
+	if err != nil {
 		return err
 	}
+	for i := range list {
+		if err := s.pruneEntry(ctx, w, &list[i]); err != nil {
+			return err
+		}
+	}
+	for _, statement := range []string{"DELETE FROM entry WHERE number <= ?", "DELETE FROM overlap WHERE number <= ?", "DELETE FROM unindexed WHERE number <= ?"} {
+		if _, err := w.ExecContext(ctx, statement, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneEntry removes what finds the first entry of the journal.
+func (s *Store) pruneEntry(ctx context.Context, w *writer, r *row) error {
+	st := &w.load.state
+	p, err := openPrivate(s.keys.Load(), r.generation, entryPlace(r.id), r.content)
+	if err != nil {
+		return &store.BrokenError{Number: r.number, What: "its content cannot be opened"}
+	}
 	last, ok := sum(r.link)
-	if !ok || n != w.load.state.pruned+1 {
-		return &store.BrokenError{Number: w.load.state.pruned + 1, What: "the entry was removed or changed"}
+	if !ok || r.number != st.pruned+1 {
+		return &store.BrokenError{Number: st.pruned + 1, What: "the entry was removed or changed"}
 	}
 	list := store.IdentifiersOf(r.entry(p).Change)
 	if err := s.unsubject(ctx, w, r, list[:min(len(list), maxSubjects)]); err != nil {
 		return err
 	}
-	for _, statement := range []string{"DELETE FROM entry WHERE number = ?", "DELETE FROM overlap WHERE number = ?", "DELETE FROM unindexed WHERE number = ?"} {
-		if _, err := w.ExecContext(ctx, statement, n); err != nil {
-			return err
-		}
-	}
-	w.load.state.pruned, w.load.state.base = n, last
-	w.load.state.bytes = max(0, w.load.state.bytes-sizeOf(r.content, len(list)))
-	if n == w.load.state.number {
-		w.load.state.bytes = 0
+	st.pruned, st.base = r.number, last
+	if st.bytes = max(0, st.bytes-sizeOf(r.content, len(list))); r.number == st.number {
+		st.bytes = 0
 	}
 	return nil
 }

@@ -285,7 +285,7 @@ func (l *load) keepShare(ctx context.Context, q rowsOf, tenant string) error {
 			break
 		}
 	}
-	for i := 0; i < len(l.acts) && found < maxEvicted && over() > 0; i++ { // the database has no more of the tenant's rows
+	for i := 0; i < len(l.acts) && found < maxEvicted && over() > 0; i++ { // the database has no further rows of the tenant
 		if one := l.acts[i]; one.Tenant == tenant {
 			l.acts = slices.Delete(l.acts, i, i+1)
 			l.usage.add(tenant, -1, -one.bytes)

@@ -78,7 +78,7 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 	case errors.Is(err, sql.ErrNoRows):
 		err = s.make(ctx, tx, column, place)
 	case err == nil && s.o.copied:
-		_, err = tx.ExecContext(ctx, "UPDATE meta SET "+column+" = ?", place)
+		_, err = tx.ExecContext(ctx, "UPDATE meta SET "+column+" = ?", place) //nolint:gosec // the name of a column
 	case err == nil && made != place:
 		err = s.engine.copied()
 	}
@@ -113,7 +113,7 @@ func (s *Store) load(ctx context.Context, db *sql.DB) error {
 // make writes what a new store has, with its place in a column of the table meta.
 func (s *Store) make(ctx context.Context, tx *sql.Tx, column, place string) error {
 	s.id = strings.ToLower(rand.Text())
-	if _, err := tx.ExecContext(ctx, "INSERT INTO meta (one, store, needs, made, "+column+") VALUES (1, ?, ?, ?, ?)", s.id, number, micros(s.o.Now()), place); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta (one, store, needs, made, "+column+") VALUES (1, ?, ?, ?, ?)", s.id, number, micros(s.o.Now()), place); err != nil { //nolint:gosec // the name of a column
 		return err
 	}
 	newest := s.o.Ring.Newest()

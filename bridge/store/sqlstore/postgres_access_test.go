@@ -296,7 +296,7 @@ func TestADatabaseThatCannotBeUsedSaysWhy(t *testing.T) {
 	}
 }
 
-// TestAServerThatBecomesAStandbyIsLeft: writes are refused, reads go on, and when the server accepts writes again, they
+// TestAServerThatBecomesAStandbyIsLeft: writes are refused, reads work, and when the server accepts writes again, they
 // work again.
 func TestAServerThatBecomesAStandbyIsLeft(t *testing.T) {
 	t.Parallel()
@@ -325,6 +325,14 @@ func TestAServerThatBecomesAStandbyIsLeft(t *testing.T) {
 	flushed(t, s)
 	if proof, err := s.Verify(t.Context()); err != nil || proof.Entries != 2 {
 		t.Errorf("the journal proves %+v, %v", proof, err)
+	}
+}
+
+// TestPostgreSQLAlwaysWaitsForTheDisk: the durability normal is refused.
+func TestPostgreSQLAlwaysWaitsForTheDisk(t *testing.T) {
+	t.Parallel()
+	if s, err := Open(t.Context(), Options{Postgres: onSchema(t), Ring: ring(t, seal.NewKey()), Normal: true}); err == nil {
+		t.Errorf("it is opened, %v", s.Close())
 	}
 }
 

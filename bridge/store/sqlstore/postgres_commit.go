@@ -148,7 +148,7 @@ func (e *pgEngine) lose(process string) error {
 
 var (
 	errOther = errors.New("another bridge uses this store since then: run only one bridge with a store, and restart this one if it is the one to stay")
-	errOlder = errors.New("the database has an older state than it acknowledged, as after the loss of a server whose standby had not received everything: stop the bridge, run scim-bridge store restore to begin a new epoch, and start it again")
+	errOlder = errors.New("the database has an older state than it acknowledged: a standby may have taken over that had not received everything. Stop the bridge, run scim-bridge store restore, which begins a new epoch, and start it again")
 )
 
 // load executes a load with one statement, if the last commit is the one that this process knows.
@@ -276,7 +276,7 @@ func (st *pgStatement) remove(table string, columns []string, kinds string, keys
 
 // fence takes the turn, and writes the ends of the journal.
 func (l *load) fence(st *pgStatement, turn, next []byte) {
-	set := "turn = " + st.arg(next)
+	set := []string{"turn = " + st.arg(next)}
 	if l.state != l.before {
 		k := l.s.keys.Load()
 		signature := l.s.signHead(k.sealer(), l.state)
@@ -286,10 +286,10 @@ func (l *load) fence(st *pgStatement, turn, next []byte) {
 		}{
 			{"epoch", l.state.epoch}, {"number", l.state.number}, {"link", l.state.link[:]}, {"pruned", l.state.pruned}, {"base", l.state.base[:]}, {"generation", k.newest}, {"signature", signature[:]}, {"bytes", l.state.bytes},
 		} {
-			set += ", " + c.name + " = " + st.arg(c.value)
+			set = append(set, c.name+" = "+st.arg(c.value))
 		}
 	}
-	st.parts = append(st.parts, "fence AS (UPDATE head SET "+set+" WHERE turn = "+st.arg(turn)+durable+")")
+	st.parts = append(st.parts, "fence AS (UPDATE head SET "+strings.Join(set, ", ")+" WHERE turn = "+st.arg(turn)+durable+")")
 }
 
 // durable makes a commit wait for the disk, although the server is set to answer before.

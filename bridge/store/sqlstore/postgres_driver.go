@@ -60,7 +60,7 @@ func (c *pgConnector) configuration(ctx context.Context, again bool) (*pgx.ConnC
 func (c *pgConnector) dial(ctx context.Context, config *pgx.ConnConfig) (driver.Conn, error) {
 	conn, err := stdlib.GetConnector(*config).Connect(ctx)
 	if err != nil {
-		if ctx.Err() == nil { // the time for a connection is over, and not the caller's
+		if ctx.Err() == nil { // the time for a connection has ended, and not the caller's
 			err = slow(err)
 		}
 		return nil, err
@@ -242,7 +242,7 @@ func fromStored(text string) string {
 		case r == escapedSelf:
 			_ = out.WriteByte(escape) // it never fails
 		default:
-			_ = out.WriteByte(byte(r - escapedByte)) // it never fails
+			_ = out.WriteByte(byte(r - escapedByte)) //nolint:gosec // it never fails, and only toStored writes r
 		}
 		escaped = false
 	}

@@ -65,6 +65,7 @@ func (w *writing) until(t *testing.T, what string, n int, count func() int) {
 
 // write journals changes until the context ends.
 func (w *writing) write(ctx context.Context, t *testing.T, writer int) {
+	t.Helper()
 	for i := 0; ctx.Err() == nil; i++ {
 		c := twoKilobytes(writer*1_000_000 + i)
 		if err := w.s.Intend(t.Context(), c); err != nil {
