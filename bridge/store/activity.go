@@ -89,6 +89,9 @@ const (
 	MaxDocument = 64 << 10
 	// MaxNamed is the most identifiers of a document. Each of them is written, so that a person can be forgotten.
 	MaxNamed = 250
+	// MaxResource is the longest id of a resource that a row keeps, in bytes: a client can send a longer one, which names
+	// no resource and would not fit into an index.
+	MaxResource = 500
 	// maxDetail is the longest detail, in bytes.
 	maxDetail = 2000
 )
@@ -150,6 +153,9 @@ type CountQuery struct {
 // Bounded is a row within the bounds of a document, as a store keeps it, and the identifiers of the people that its
 // document names. text is the document with the detail as JSON, for DocumentOf; nil without a document.
 func (a Activity) Bounded() (out Activity, text []byte, named []Identifier) {
+	if len(a.Resource.ID) > MaxResource {
+		a.Resource.ID = strings.ToValidUTF8(a.Resource.ID[:MaxResource], "") + "…"
+	}
 	if a.Document == nil {
 		a.Detail = ""
 		return a, nil, nil

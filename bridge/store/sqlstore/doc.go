@@ -1,4 +1,4 @@
-// Package sqlstore keeps a store.Store in a SQLite database. It is the only package that knows SQL.
+// Package sqlstore keeps a store.Store in a database: SQLite or PostgreSQL. It is the only package that knows SQL.
 package sqlstore
 
 import (

@@ -89,23 +89,34 @@ func (p *Postgres) configuration(ctx context.Context) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// withCA is a URL with the authorities of CAFile.
+// withCA is a URL with the authorities of CAFile. It can name several hosts, so it is not parsed as a URL here.
 func (p *Postgres) withCA(text string) (string, error) {
 	if p.CAFile == "" {
 		return text, nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" { // the error has parts of the URL
-		return "", errors.New("the URL of the store is not valid: with store.postgres.caFile it must look like postgres://user:password@host:5432/database")
+	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
+		return "", errors.New("the URL of the store is not valid: with store.postgres.caFile it must begin with postgres://")
 	}
-	values := u.Query()
+	_, query, parameters := strings.Cut(text, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil { // the error has parts of the URL
+		return "", errors.New("the URL of the store is not valid: its parameters cannot be read")
+	}
 	if mode := values.Get("sslmode"); mode != "" && mode != "verify-full" {
 		return "", fmt.Errorf("the URL of the store says sslmode=%s, and store.postgres.caFile needs sslmode=verify-full: remove one of them", mode)
 	}
-	values.Set("sslmode", "verify-full")
-	values.Set("sslrootcert", p.CAFile)
-	u.RawQuery = values.Encode()
-	return u.String(), nil
+	if values.Has("sslrootcert") {
+		return "", errors.New("the URL of the store has sslrootcert, and there is store.postgres.caFile: remove one of them")
+	}
+	sign := "?"
+	if parameters {
+		sign = "&"
+	}
+	text += sign + "sslrootcert=" + url.QueryEscape(p.CAFile)
+	if !values.Has("sslmode") {
+		text += "&sslmode=verify-full"
+	}
+	return text, nil
 }
 
 // pgEngine is a schema of a PostgreSQL, which one process writes at a time.

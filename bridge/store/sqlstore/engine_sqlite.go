@@ -172,7 +172,7 @@ func (e *sqliteEngine) close() error {
 			errs = append(errs, db.Close())
 		}
 	}
-	return errors.Join(append(errs, e.held.Close())...)
+	return errors.Join(append(errs, release(e.held))...)
 }
 
 func (e *sqliteEngine) session() session { return e }
@@ -363,7 +363,7 @@ func Restore(ctx context.Context, backup, file string, ring seal.Ring) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()          //nolint:errcheck // it holds the lock, and nothing was written
+	defer release(lock)         //nolint:errcheck // it holds the lock, and nothing was written
 	next := file + ".restoring" // a store in its place is complete
 	if err := removeAll(next, next+".lock", next+"-wal", next+"-shm"); err != nil {
 		return err

@@ -42,6 +42,12 @@ func prepare(file string) (*os.File, error) {
 	return lock, nil
 }
 
+// release gives the lock of a database back, and closes its file. A process that is just being started has the file too,
+// for a moment, so closing it is not enough.
+func release(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
+}
+
 // ownOnly refuses a database that other users of the machine can read. It is made with mode 0600.
 func ownOnly(file string) error {
 	info, err := os.Stat(file)

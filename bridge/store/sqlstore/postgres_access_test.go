@@ -396,6 +396,39 @@ func TestTheServerProvesWhoItIs(t *testing.T) {
 	}
 }
 
+// TestSeveralHostsHaveOneAuthority: the URL can name them with a CA file too.
+func TestSeveralHostsHaveOneAuthority(t *testing.T) {
+	t.Parallel()
+	ca, _, _ := authority(t, t.TempDir(), "localhost")
+	p := &Postgres{URL: always("postgres://bridge:a%2Bb@one.test:5432,two.test:5433/db?application_name=x"), CAFile: ca}
+	config, err := p.configuration(t.Context())
+	noError(t, err)
+	if len(config.Fallbacks) != 1 || config.Password != "a+b" || config.TLSConfig.ServerName != "one.test" || config.Fallbacks[0].TLSConfig.ServerName != "two.test" || config.TLSConfig.InsecureSkipVerify {
+		t.Errorf("the configuration has the hosts %s and %v", config.Host, config.Fallbacks)
+	}
+}
+
+// TestAHostileIDCostsNoOtherRow: it is cut, because a long text does not fit into an index.
+func TestAHostileIDCostsNoOtherRow(t *testing.T) {
+	t.Parallel()
+	s := opened(t, Options{Postgres: onSchema(t), Ring: ring(t, seal.NewKey())})
+	long := make([]byte, 100_000)
+	_, _ = rand.Read(long)
+	hostile, usual := refused("acme", "x"), refused("acme", "y")
+	hostile.Resource.ID = string(long)
+	s.Act(hostile)
+	s.Act(usual)
+	intend(t, s)
+	flushed(t, s)
+	if got := activities(t, s, store.ActivityQuery{}); len(got) != 2 {
+		t.Errorf("%d rows are kept, %d dropped", len(got), storeStats(t, s).Dropped)
+	}
+	kept, err := s.Activity(t.Context(), hostile.ID)
+	if err != nil || len(kept.Resource.ID) > store.MaxResource+10 {
+		t.Errorf("the id has %d bytes, %v", len(kept.Resource.ID), err)
+	}
+}
+
 // TestAnyTextCanBeStored, and the order of texts stays.
 func TestAnyTextCanBeStored(t *testing.T) {
 	t.Parallel()
