@@ -55,8 +55,7 @@ func BenchmarkChanges(b *testing.B) {
 	})
 }
 
-// BenchmarkChangesInPostgreSQL is BenchmarkChanges in a server that waits for the disk. Its first part is one commit of a
-// row of two kilobytes, for comparison.
+// BenchmarkChangesInPostgreSQL is BenchmarkChanges in a server that waits for the disk.
 func BenchmarkChangesInPostgreSQL(b *testing.B) {
 	p, err := keycloaktest.StartPostgres(b.Context())
 	if err != nil {
@@ -67,30 +66,55 @@ func BenchmarkChangesInPostgreSQL(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	b.Run("one commit", func(b *testing.B) {
-		executed(b, urlOf(p), "DROP TABLE IF EXISTS plain", "CREATE TABLE plain (content BYTEA)")
-		db, err := sql.Open("pgx", urlOf(p))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer db.Close()
-		var took []time.Duration
-		defer func() {
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
-		}()
-		for b.Loop() {
-			began := time.Now()
-			if _, err := db.ExecContext(b.Context(), "INSERT INTO plain (content) VALUES ($1)", make([]byte, 2000)); err != nil {
-				b.Fatal(err)
-			}
-			took = append(took, time.Since(began))
-		}
-	})
 	benchmarkChanges(b, func(b *testing.B) *Store {
 		b.Helper()
 		return opened(b, Options{Postgres: &Postgres{URL: always(urlOf(p)), Schema: "s_" + strings.ToLower(rand.Text())}, Ring: ring(b, seal.NewKey())})
 	})
+}
+
+// BenchmarkIntentInPostgreSQL reports how long a change waits for its intent, when the change before has been settled, and
+// how long a commit of one row of two kilobytes takes between.
+func BenchmarkIntentInPostgreSQL(b *testing.B) {
+	p, err := keycloaktest.StartPostgres(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := p.Stop(); err != nil {
+			b.Error(err)
+		}
+	}()
+	executed(b, urlOf(p), "CREATE TABLE plain (content BYTEA)")
+	s := opened(b, Options{Postgres: &Postgres{URL: always(urlOf(p))}, Ring: ring(b, seal.NewKey())})
+	db, err := sql.Open("pgx", urlOf(p))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	var commits, intents []time.Duration
+	for i := 0; b.Loop(); i++ {
+		began := time.Now()
+		if _, err := db.ExecContext(b.Context(), "INSERT INTO plain (content) VALUES ($1)", make([]byte, 2000)); err != nil {
+			b.Fatal(err)
+		}
+		commits = append(commits, time.Since(began))
+		c := twoKilobytes(i)
+		began = time.Now()
+		if err := s.Intend(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+		intents = append(intents, time.Since(began))
+		c.Outcome = change.Done
+		if err := s.Settle(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+		s.Act(succeeded(c))
+		written(b, s)
+	}
+	for name, took := range map[string][]time.Duration{"commit": commits, "intent": intents} {
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, name+"-p50-ms")
+	}
 }
 
 // benchmarkChanges also reports how long the writer of a change waits for its intent.
