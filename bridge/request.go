@@ -88,6 +88,9 @@ type planned struct {
 	ends bool
 	// created is when a new resource is created, as Keycloak will store it; zero for an existing resource.
 	created time.Time
+	// check makes the last checks of the plan, whose results the plan does not need: they run while the change is
+	// recorded. Nil for none.
+	check func(ctx context.Context) error
 }
 
 // desired is what a creation asks for: a document and its mapped state. A request maps the document once.

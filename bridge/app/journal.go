@@ -177,6 +177,20 @@ func (i *intent) Settle(ctx context.Context, c change.Change, failure error) err
 	return nil
 }
 
+// Withdraw implements bridge.Intent. When the store does not answer, a sweep finds the change open, and finds nothing of it
+// in Keycloak.
+func (i *intent) Withdraw(ctx context.Context, c change.Change) error {
+	if r := observe.FromContext(ctx); r != nil {
+		r.Changed("", "")
+	}
+	defer i.end(c.ID)
+	if i.late != "" {
+		i.release(i.size)
+		return nil
+	}
+	return i.call(ctx, func(ctx context.Context) error { return i.store.Withdraw(ctx, c.ID) })
+}
+
 // call calls the store, and waits at most as long as the journal's patience.
 func (j *journal) call(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, j.patience)
@@ -237,6 +251,13 @@ func (j *journal) reserve(size int) int {
 	}
 	j.size += size
 	return size
+}
+
+// release gives back memory that reserve took.
+func (j *journal) release(size int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.size -= size
 }
 
 func (j *journal) keep(l lateChange) {

@@ -138,12 +138,17 @@ func newStoredBridge(t *testing.T) *storedBridge {
 	return newStoredBridgeThat(t, config.OnFailureRefuse)
 }
 
-// newStoredBridgeThat makes a bridge with store.onFailure.
-func newStoredBridgeThat(t *testing.T, onFailure config.OnFailure) *storedBridge {
+// newStoredBridgeThat makes a bridge with store.onFailure, and further settings.
+func newStoredBridgeThat(t *testing.T, onFailure config.OnFailure, more ...func(*config.Config)) *storedBridge {
 	t.Helper()
 	b := &storedBridge{fake: keycloaktest.NewFake(t), memory: storetest.NewMemory(nil), read: &reader{}}
 	b.store = &brokenStore{Store: b.memory}
-	b.Bridge = apptest.NewStoredBridge(t, b.fake.Server(), b.store, func(c *config.Config) { c.Store.OnFailure = onFailure })
+	b.Bridge = apptest.NewStoredBridge(t, b.fake.Server(), b.store, func(c *config.Config) {
+		c.Store.OnFailure = onFailure
+		for _, edit := range more {
+			edit(c)
+		}
+	})
 	b.App.ReadWith(b.read)
 	b.jane = b.Create(t, "/Users", `{"userName":"jane","title":"Boss"}`)
 	b.joe = b.Create(t, "/Users", `{"userName":"joe"}`)

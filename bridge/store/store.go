@@ -53,6 +53,9 @@ type Journal interface {
 	// is no longer open meanwhile. A change whose settlement was lost is open after the next start. Settle returns
 	// ErrNotOpen for a change that is not open.
 	Settle(ctx context.Context, c change.Change) error
+	// Withdraw ends an open change that was never begun: nothing is kept of it. It returns when that waits for the next
+	// group commit. A crash before leaves the change open. Withdraw returns ErrNotOpen for a change that is not open.
+	Withdraw(ctx context.Context, id change.ID) error
 	// Flush waits until every change that was settled before is an Entry that every Query finds, and until every row of
 	// Act before is written or dropped. It returns an error while something cannot be committed.
 	Flush(ctx context.Context) error

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -95,7 +96,7 @@ func openFrom(object map[string]any) (c change.Change, err error) {
 	return c, nil
 }
 
-// settlement is a settled change, ready to be written.
+// settlement is a settled change.
 type settlement struct {
 	s       *Store
 	c       change.Change
@@ -103,14 +104,18 @@ type settlement struct {
 	head    int64 // of its intent
 	intent  bool  // whether there is an intent to end
 	settled time.Time
+	list    []store.Identifier
 
+	// ready is closed when the fields below are made. That happens beside the caller, who need not wait, and beside the
+	// writer, because there is only one writer.
+	ready   chan struct{}
+	err     error // why they cannot be made
 	content []byte
 	applied []byte // the compressed document, or nil
-	list    []store.Identifier
 	sealed  sealed
 }
 
-// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer: there is only one writer.
+// sealed is what one key makes of a settlement.
 type sealed struct {
 	generation int64
 	content    []byte
@@ -130,22 +135,39 @@ func (one *settlement) seal(k *keys) {
 	}
 }
 
-// settlement prepares a change that is settled now. p is its private part.
-func (s *Store) settlement(c change.Change, p private) (settlement, error) {
+// settlement begins to prepare a change that is settled now. p is its private part. The documents are encoded at once,
+// because the caller may change them afterwards.
+func (s *Store) settlement(c change.Change, p private) (*settlement, error) {
 	id, err := idBytes(c.ID)
 	if err != nil {
-		return settlement{}, err
+		return nil, err
 	}
-	content, err := contentOf(p.object())
+	text, err := scim.Encode(p.object())
 	if err != nil {
-		return settlement{}, err
+		return nil, err
 	}
-	one := settlement{s: s, c: c, id: id, settled: s.o.Now(), content: content, list: store.IdentifiersOf(c)}
-	if one.applied, err = appliedOf(c); err != nil {
-		return settlement{}, err
+	document, err := appliedOf(c)
+	if err != nil {
+		return nil, err
 	}
-	one.seal(s.keys.Load())
+	one := &settlement{s: s, c: c, id: id, settled: s.o.Now(), list: store.IdentifiersOf(c), ready: make(chan struct{})}
+	one.c.Before, one.c.After = nil, nil
+	go one.prepare(text, document, s.keys.Load())
 	return one, nil
+}
+
+// prepare compresses and seals the settlement. document is what the change leaves for its resource, or nil.
+func (one *settlement) prepare(text, document []byte, k *keys) {
+	defer close(one.ready)
+	if one.content, one.err = contentFrom(text); one.err != nil {
+		return
+	}
+	if document != nil {
+		var out bytes.Buffer
+		one.err = compress(&out, document)
+		one.applied = out.Bytes()
+	}
+	one.seal(k)
 }
 
 // Settle implements store.Journal.
@@ -175,8 +197,37 @@ func (s *Store) Settle(ctx context.Context, c change.Change) error {
 	return nil
 }
 
+// Withdraw implements store.Journal.
+func (s *Store) Withdraw(ctx context.Context, change change.ID) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	begun, is := s.open[change]
+	delete(s.open, change)
+	s.mu.Unlock()
+	if !is {
+		return fmt.Errorf("%s cannot be withdrawn: %w", change, store.ErrNotOpen)
+	}
+	id, err := idBytes(change)
+	if err == nil {
+		err = s.w.note(func(ctx context.Context, w *writer) error {
+			_, err := w.ExecContext(ctx, "DELETE FROM intent WHERE id = ?", id)
+			return err
+		})
+	}
+	if err != nil {
+		s.begin(change, begun)
+		return s.away(err)
+	}
+	return nil
+}
+
 // write writes the entry of a settled change, and ends its intent.
-func (one settlement) write(ctx context.Context, w *writer) error {
+func (one *settlement) write(ctx context.Context, w *writer) error {
+	if <-one.ready; one.err != nil {
+		return one.err
+	}
 	s := one.s
 	if one.intent { // when somebody deleted the intent in the database, the entry is written all the same
 		if _, err := w.ExecContext(ctx, "DELETE FROM intent WHERE id = ?", one.id); err != nil {
@@ -394,7 +445,7 @@ func (s *Store) loadIntents(ctx context.Context, tx *sql.Tx) error {
 
 // overlaps records the memberships that another change changed at the same time: a change of the same group that was
 // settled after this one began.
-func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one settlement) error {
+func (s *Store) overlaps(ctx context.Context, w *writer, number int64, one *settlement) error {
 	mine := members(one.c)
 	if one.c.Resource.Type != "Group" || len(mine) == 0 || one.c.Resource.ID == "" || s.state.number == one.head {
 		return nil

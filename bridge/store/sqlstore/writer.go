@@ -24,12 +24,12 @@ type writer struct {
 	done chan struct{}
 
 	mu      sync.Mutex
-	waiting []settlement // settled changes that wait for a commit, oldest first
-	notes   []note       // what the next commit writes too; see note
-	flushed []flusher    // who waits until all that waited before is written
-	put     int64        // how many settlements and notes have waited
-	taken   int64        // how many of them are written
-	broken  error        // why the last commit failed; nil after a commit
+	waiting []*settlement // settled changes that wait for a commit, oldest first
+	notes   []note        // what the next commit writes too; see note
+	flushed []flusher     // who waits until all that waited before is written
+	put     int64         // how many settlements and notes have waited
+	taken   int64         // how many of them are written
+	broken  error         // why the last commit failed; nil after a commit
 
 	queue *queue // the rows of requests that wait for a commit
 
@@ -140,7 +140,7 @@ func (w *writer) sent(j *job) error {
 }
 
 // settle adds a settlement to the next batch.
-func (w *writer) settle(one settlement) error {
+func (w *writer) settle(one *settlement) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
@@ -328,7 +328,7 @@ func (w *writer) batch(first *job) {
 
 // commit writes jobs and settlements. When a part of the batch fails, each part is written by itself, so that only the
 // part fails.
-func (w *writer) commit(jobs []*job, settled []settlement) {
+func (w *writer) commit(jobs []*job, settled []*settlement) {
 	all := make([]part, 0, len(jobs)+len(settled)+1)
 	for _, one := range settled {
 		all = append(all, part{run: one.write})

@@ -34,14 +34,15 @@ func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.S
 			defer func() { _ = s.Close() }()
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"":        p.check,
-			"intend":  p.intend,
-			"settle":  p.settle,
-			"meet":    p.meet,
-			"make":    func(rt *rapid.T) { p.intend(rt); p.settle(rt) },
-			"observe": p.observe,
-			"forget":  p.forget,
-			"prune":   p.prune,
+			"":         p.check,
+			"intend":   p.intend,
+			"settle":   p.settle,
+			"withdraw": p.withdraw,
+			"meet":     p.meet,
+			"make":     func(rt *rapid.T) { p.intend(rt); p.settle(rt) },
+			"observe":  p.observe,
+			"forget":   p.forget,
+			"prune":    p.prune,
 			"rekey": func(*rapid.T) {
 				p.call("Rekey", func(w *world) (any, error) { return nil, w.store.Rekey(w.Context()) })
 			},
@@ -134,6 +135,17 @@ func (p *pair) settle(rt *rapid.T) {
 	}
 	for range rapid.IntRange(1, 2).Draw(rt, "times") {
 		p.call("Settle", func(w *world) (any, error) { return nil, w.store.Settle(w.Context(), c) })
+	}
+}
+
+func (p *pair) withdraw(rt *rapid.T) {
+	open := p.both[0].open()
+	if len(open) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(open).Draw(rt, "open").ID
+	for range rapid.IntRange(1, 2).Draw(rt, "times") {
+		p.call("Withdraw", func(w *world) (any, error) { return nil, w.store.Withdraw(w.Context(), id) })
 	}
 }
 

@@ -20,6 +20,7 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 			return s.Intend(ctx, another)
 		},
 		"Settle":   func(ctx context.Context) error { return s.Settle(ctx, open) },
+		"Withdraw": func(ctx context.Context) error { return s.Withdraw(ctx, open.ID) },
 		"Flush":    s.Flush,
 		"Open":     func(ctx context.Context) error { return second(s.Open(ctx)) },
 		"Entry":    func(ctx context.Context) error { return second(s.Entry(ctx, open.ID)) },

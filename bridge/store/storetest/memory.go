@@ -167,6 +167,21 @@ func (m *Memory) Settle(ctx context.Context, c change.Change) error {
 	return nil
 }
 
+// Withdraw implements store.Journal.
+func (m *Memory) Withdraw(ctx context.Context, id change.ID) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	defer m.mutex.Unlock()
+	at := slices.IndexFunc(m.open, func(o opened) bool { return o.ID == id })
+	if at < 0 {
+		return fmt.Errorf("%s cannot be withdrawn: %w", id, store.ErrNotOpen)
+	}
+	m.open = slices.Delete(m.open, at, at+1)
+	delete(m.known, id)
+	return nil
+}
+
 // append makes an entry of a change, and notes which memberships overlap.
 func (m *Memory) append(c change.Change, began int64) {
 	settled := entry{
