@@ -124,7 +124,12 @@ func (a *App) KeepStore(ctx context.Context, now time.Time) {
 // program that never calls Serve calls it.
 func (a *App) Close(ctx context.Context) {
 	if a.keeper != nil {
-		a.keeper.ending.Do(func() { a.keeper.stop(ctx) })
+		a.keeper.ending.Do(func() {
+			saving, cancel := context.WithTimeout(ctx, closing)
+			defer cancel()
+			a.saveIndexes(saving, 0)
+			a.keeper.stop(ctx)
+		})
 	}
 }
 

@@ -22,6 +22,7 @@ type Store interface {
 	Keeper
 	Tokens
 	Ledger
+	Snapshots
 	io.Closer
 }
 
@@ -29,8 +30,8 @@ type Store interface {
 var (
 	// ErrAway says that the store cannot be read or written now: its disk is full, or the database does not answer.
 	ErrAway = errors.New("the store does not answer")
-	// ErrNotFound says that the store has no such change.
-	ErrNotFound = errors.New("the journal has no such change")
+	// ErrNotFound says that the store has no such change, document or snapshot.
+	ErrNotFound = errors.New("the store has no such entry")
 	// ErrNotOpen says that a change is settled that was not begun, or that is settled already.
 	ErrNotOpen = errors.New("the change is not open")
 	// ErrNobody says that a person has no identifier.

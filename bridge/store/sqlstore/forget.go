@@ -54,6 +54,9 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.purgeSnapshots(ctx)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -220,6 +220,9 @@ func (s *Store) Rekey(ctx context.Context) error {
 			}
 		}
 	}
+	if err := s.purgeSnapshots(ctx); err != nil {
+		return err
+	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {
 		return err
 	}
@@ -491,6 +494,9 @@ func newEpoch(ctx context.Context, file string, ring seal.Ring) error {
 	_, err = s.Verify(ctx)
 	if err == nil {
 		err = s.w.write(ctx, s.restored)
+	}
+	if err == nil {
+		err = s.purgeSnapshots(ctx)
 	}
 	return errors.Join(err, s.Close())
 }

@@ -41,6 +41,10 @@ type Memory struct {
 	applied  map[applied]scim.Document
 	held     held
 	requests requests
+
+	saving    sync.Mutex // held by one SaveSnapshot at a time
+	snapshots map[string][]byte
+	purges    int // how often all snapshots were removed
 }
 
 // applied names a resource of a tenant.
@@ -71,7 +75,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests()}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests(), snapshots: map[string][]byte{}}
 }
 
 // Share sets what the rows of one tenant may use.
