@@ -34,8 +34,8 @@ func (e NoChangeError) Error() string { return e.Text }
 type Entry struct {
 	ID           string         `json:"id"`
 	Position     store.Position `json:"position"`
-	Begun        time.Time      `json:"begun,omitzero"`
-	Settled      time.Time      `json:"settled"`
+	Begun        time.Time      `json:"begun"`   // when the change was made
+	Settled      time.Time      `json:"settled"` // when its end was recorded: later for a change that waited for the store, or that a crash left open
 	Tenant       string         `json:"tenant"` // its path
 	Realm        string         `json:"realm"`
 	Organization *Organization  `json:"organization,omitempty"`
@@ -87,6 +87,9 @@ func viewOf(e store.Entry) Entry {
 		Actor: Actor(e.Actor), Origin: string(e.Origin), Op: string(e.Op), Resource: Resource{e.Resource.Type, e.Resource.ID, nameIn(e)},
 		Outcome: string(e.Outcome), Reason: e.Reason, Recovered: e.Recovered, Erased: e.Erased, Steps: e.Steps, Done: e.Done,
 		Before: e.Before, After: e.After, MembersAdded: e.MembersAdded, MembersRemoved: e.MembersRemoved,
+	}
+	if e.Begun.IsZero() {
+		out.Begun = out.Settled
 	}
 	if e.Organization != (change.Organization{}) {
 		out.Organization = new(Organization(e.Organization))

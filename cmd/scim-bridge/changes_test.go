@@ -116,6 +116,42 @@ func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 	}
 }
 
+// TestALateChangeHasTheTimeWhenItWasMade: the store recorded it two hours later, because it was away.
+func TestALateChangeHasTheTimeWhenItWasMade(t *testing.T) {
+	t.Parallel()
+	made := time.Date(2030, 1, 31, 8, 30, 0, 0, time.UTC)
+	m := storetest.NewMemory(func() time.Time { return made.Add(2 * time.Hour) })
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), m, nil)
+	file := b.Controlled(t)
+	ids := map[string]string{}
+	for user, begun := range map[string]time.Time{"late": made, "prompt": made.Add(2*time.Hour - time.Second), "timeless": {}} {
+		c := change.Change{ID: change.NewID(), Begun: begun, Tenant: b.Realm, Realm: b.Realm, Op: change.Deactivated, Outcome: change.Done, Resource: change.Resource{Type: "User", ID: user}, After: scim.Document{"userName": user}, Steps: []string{"update_user"}}
+		if err := errors.Join(m.Intend(t.Context(), c), m.Settle(t.Context(), c)); err != nil {
+			t.Fatal(err)
+		}
+		ids[user] = string(c.ID)
+	}
+	for user, want := range map[string]string{"late": "2030-01-31T08:30:00Z", "prompt": "2030-01-31T10:29:59Z", "timeless": "2030-01-31T10:30:00Z"} {
+		list := []string{"changes", "list", "--config", file, "--resource", user}
+		if out := succeeds(t, list...); !strings.Contains(out, "\n"+want+"  ") {
+			t.Errorf("changes list of %s:\n%s", user, out)
+		}
+		if out := succeeds(t, append(list, "--output", "csv")...); !strings.Contains(out, "\n"+want+",") {
+			t.Errorf("changes list of %s as CSV:\n%s", user, out)
+		}
+		if out := succeeds(t, "history", "--config", file, user); !strings.HasPrefix(out, want+"  ") {
+			t.Errorf("history of %s:\n%s", user, out)
+		}
+		if got := entriesOf(t, succeeds(t, "history", "--config", file, user, "--output", "json"))[0]; timeText(got.Begun) != want || timeText(got.Settled) != "2030-01-31T10:30:00Z" {
+			t.Errorf("history of %s as JSON = %v, recorded %v", user, got.Begun, got.Settled)
+		}
+		shown := succeeds(t, "changes", "show", "--config", file, ids[user])
+		if !strings.Contains(shown, "\nmade        "+want+"\nrecorded    2030-01-31T10:30:00Z") || strings.Contains(shown, "Z, 2h0m0s after the change was made, because the bridge could not record it at once\n") != (user == "late") {
+			t.Errorf("changes show of %s:\n%s", user, shown)
+		}
+	}
+}
+
 // TestWrongArgumentsOfChanges have exit code 2 and a text that says what to write.
 func TestWrongArgumentsOfChanges(t *testing.T) {
 	t.Parallel()
