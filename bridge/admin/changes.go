@@ -241,9 +241,23 @@ func (a *Admin) fresh(ctx context.Context) (warning string, err error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = a.o.Store.Flush(limited)
-	if err == nil || ctx.Err() != nil {
+	late := a.o.Bridge.Late()
+	switch {
+	case ctx.Err() != nil:
 		return "", ctx.Err()
+	case err == nil && late > 0:
+		return "the newest changes are missing: " + waitTexts(late), nil
+	case err == nil:
+		return "", nil
 	}
 	a.o.Log.Warn("the journal lacks the newest changes", zap.Error(err))
 	return "the newest changes are missing, because the store could not write them: " + err.Error(), nil
+}
+
+// waitTexts says how many changes wait in memory.
+func waitTexts(n int) string {
+	if n == 1 {
+		return "1 change waits in the memory of the bridge until the store takes it, and is lost when the bridge ends before"
+	}
+	return fmt.Sprintf("%d changes wait in the memory of the bridge until the store takes them, and are lost when the bridge ends before", n)
 }

@@ -45,6 +45,8 @@ func (b *bridgeOf) Refresh() { b.refreshed.Add(1) }
 
 func (*bridgeOf) ReadKeys() error { return nil }
 
+func (*bridgeOf) Late() int { return 0 }
+
 func (*bridgeOf) Revoke(_ context.Context, realm, revocation string) error {
 	if realm == "" {
 		return nil
