@@ -66,7 +66,7 @@ func TestTheStoreOfARunningBridge(t *testing.T) {
 		t.Errorf("store rekey = %s", out)
 	}
 	s.EditFile(t, "store-key", func(string) string { return "not a key\n" })
-	if out, told, code := command(t, "", "store", "rekey", "--config", s.File); code != exitProblems || !strings.Contains(told, "has no key in line 1") {
+	if out, told, code := command(t, "", "store", "rekey", "--config", s.File); code != exitFailure || !strings.Contains(told, "nothing is sealed again") || !strings.Contains(told, "has no key in line 1") {
 		t.Errorf("store rekey with a broken file = %d, %s%s", code, out, told)
 	}
 	s.EditFile(t, "store-key", func(string) string { return second })
@@ -122,6 +122,29 @@ func TestAConfigurationWithoutAStoreHasNothingToRestore(t *testing.T) {
 	})
 	if out, told, code := command(t, "", "store", "restore", "--config", b.File, "backup.db"); code != exitUsage || !strings.Contains(told, "the configuration has no store") {
 		t.Errorf("store restore = %d, %s%s", code, out, told)
+	}
+}
+
+// TestCommandsNeedNoKeyOfTheStore: the bridge has it. An operator without the key file still exports
+// the journal and lists tokens.
+func TestCommandsNeedNoKeyOfTheStore(t *testing.T) {
+	t.Parallel()
+	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())
+	s.Create(t, "/Users", `{"userName":"jane@acme.example"}`)
+	if err := os.Remove(filepath.Join(filepath.Dir(s.File), "store-key")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"audit", "export"}, {"export", "--user", "jane@acme.example"}, {"history", "jane@acme.example"}, {"store", "check"}, {"tenants", "list"}, {"tokens", "list"}, {"tokens", "new", "--name", "late"}, {"users", "get", "jane@acme.example"},
+	} {
+		if out := succeeds(t, append(args, "--config", s.File)...); out == "" {
+			t.Errorf("%v prints nothing", args)
+		}
+	}
+	for _, args := range [][]string{{"check"}, {"store", "restore", "backup.db"}} {
+		if out, told, code := command(t, "", append(args, "--config", s.File)...); code != exitProblems || !strings.Contains(told, "store.keyFile: ") {
+			t.Errorf("%v without the key = %d, %s%s", args, code, out, told)
+		}
 	}
 }
 
