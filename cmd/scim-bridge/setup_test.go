@@ -263,14 +263,19 @@ func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
 		return out
 	}
 	b := apptest.Bridge{File: filepath.Join(dir, "config.yaml")}
-	if out := setup(); !strings.Contains(out, "\n          kubectl create secret generic scim-bridge-store --from-file="+filepath.Join(dir, app.StoreKeyName)+"\n          then install the chart") {
+	made := setup()
+	if out := made; !strings.Contains(out, "\n          kubectl create secret generic scim-bridge-store --from-file="+filepath.Join(dir, app.StoreKeyName)+"\n          then install the chart") {
 		t.Errorf("setup does not say how the chart gets the key:\n%s", out)
 	}
 	key := apptest.ReadPage(t, filepath.Join(dir, app.StoreKeyName))
+	backup := "\nBack up   " + filepath.Join(dir, app.StoreKeyName) + ", apart from the database of the store: nobody can read the store without this key\nNext  "
 	const store = "store: # what the bridge did; without this section it remembers nothing of it\n  sqlite:\n    file: \"store.db\"\n  keyFile: \"store-key\"\n"
 	b.EditFile(t, "config.yaml", apptest.Replaced(t, store, ""))
+	if !strings.Contains(made, backup) {
+		t.Errorf("setup does not say that the key must be copied:\n%s", made)
+	}
 	const lines = "          store:\n          below store:\n          sqlite:\n          below store.sqlite:\n          file: \"store.db\"\n          below store:\n          keyFile: \"store-key\"\n"
-	if out := setup(); !strings.Contains(out, lines) {
+	if out := setup(); !strings.Contains(out, lines) || !strings.Contains(out, backup) {
 		t.Errorf("setup does not print the lines of a store:\n%s", out)
 	}
 	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.Keys.Reveal() != key || c.Store.SQLite.File != filepath.Join(dir, app.StoreName) {
@@ -280,7 +285,7 @@ func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
 	b.EditFile(t, "config.yaml", func(s string) string {
 		return s + "store:\n  sqlite:\n    file: \"" + other + "\"\n  keyFile: \"store-key\"\n"
 	})
-	if out := setup(); strings.Contains(out, "sqlite") || strings.Contains(out, app.StoreName) {
+	if out := setup(); strings.Contains(out, "sqlite") || strings.Contains(out, app.StoreName) || strings.Contains(out, app.StoreKeyName) {
 		t.Errorf("setup offers a second store:\n%s", out)
 	}
 	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.SQLite.File != other {

@@ -148,6 +148,40 @@ func TestCommandsNeedNoKeyOfTheStore(t *testing.T) {
 	}
 }
 
+// TestAfterTheKeyIsLostABridgeBeginsWithANewStore: users and the tokens of files stay, the tokens of the store are gone,
+// and the old database is refused with a text that says why.
+func TestAfterTheKeyIsLostABridgeBeginsWithANewStore(t *testing.T) {
+	t.Parallel()
+	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())
+	dir := filepath.Dir(s.File)
+	s.Create(t, "/Users", `{"userName":"jane@acme.example"}`)
+	var made struct{ Token, Place string }
+	if err := json.Unmarshal([]byte(succeeds(t, "tokens", "new", "--config", s.File, "--name", "stored", "--output", "json")), &made); err != nil || made.Place != admin.InStore {
+		t.Fatalf("tokens new = %+v, %v", made, err)
+	}
+	apptest.Wrote.Secret(made.Token)
+	stop(t, s)
+	key := succeeds(t, "store", "newkey")
+	apptest.Wrote.Secret(strings.TrimSpace(key))
+	s.EditFile(t, "store-key", func(string) string { return key })
+	if out, told, code := command(t, "", "serve", "--config", s.File); code != exitFailure || !strings.Contains(told, "the key file does not have the key of this store") {
+		t.Errorf("serve with another key = %d, %s%s", code, out, told)
+	}
+	for _, name := range []string{"store.db", "store.db-wal", "store.db-shm"} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, "old-"+name)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	s.Start(t)
+	if got := s.Names(t, "/Users"); len(got) != 1 {
+		t.Errorf("the users are %v", got)
+	}
+	s.With(made.Token).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	if out := succeeds(t, "audit", "export", "--config", s.File); out != "" {
+		t.Errorf("the new journal has %s", out)
+	}
+}
+
 // TestANewKeyIsALineOfAKeyFile, and never the same.
 func TestANewKeyIsALineOfAKeyFile(t *testing.T) {
 	t.Parallel()
