@@ -173,7 +173,7 @@ func TestAPersonThatOnlyARequestNamesIsForgotten(t *testing.T) {
 	file := b.Controlled(t)
 	b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"jane","active":"maybe"}`)
 	out, told, code := command(t, "y\n", "store", "forget", "--config", file, "--user", "jane")
-	if code != 0 || !strings.Contains(told, "0 changes and 1 request") || !strings.Contains(out, "erased the person from 1 changes and requests") {
+	if code != 0 || !strings.Contains(told, `every request that names the person ("jane" finds 1)`) || strings.Contains(told, "change:") || !strings.Contains(out, "erased the person from 1 change or request\n") {
 		t.Errorf("store forget = %d, %s%s", code, out, told)
 	}
 	if got := requestsOf(t, succeeds(t, "activity", "list", "--config", file, "--output", "json")); len(got) != 1 || got[0].Document != nil || got[0].Missing != "a person was erased" {

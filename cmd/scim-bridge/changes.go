@@ -218,9 +218,6 @@ func knownText(u admin.Known) string {
 // changes is a number of changes with its noun.
 func changes(n int) string { return counted(n, "change") }
 
-// requests is a number of requests with its noun.
-func requests(n int) string { return counted(n, "request") }
-
 func counted(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

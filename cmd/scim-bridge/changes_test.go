@@ -376,15 +376,18 @@ func TestForgettingAPerson(t *testing.T) {
 	forget := []string{"store", "forget", "--config", file, "--user", "jane@acme.example"}
 	for _, answer := range []string{"", "\n", "n\n", "yess\n"} {
 		out, told, code := command(t, answer, forget...)
-		if code != exitFailure || out != "" || !strings.Contains(told, "This erases what 3 changes say about the user "+jane+" (jane@acme.example) in the realm "+b.Realm+". Nobody can undo this.\n") || !strings.HasSuffix(told, "scim-bridge: nothing was erased\n") {
+		if code != exitFailure || out != "" || !strings.Contains(told, "This erases about the user "+jane+" (jane@acme.example) in the realm "+b.Realm+":\n  - 3 changes: names") || !strings.Contains(told, `  - every request that names the person ("jane@acme.example" finds 0): the document`) || strings.Contains(told, "last document") || !strings.HasSuffix(told, "scim-bridge: nothing was erased\n") {
 			t.Errorf("store forget = %d, %s%s", code, out, told)
 		}
 	}
-	if out, told, code := command(t, "y\n", forget...); code != 0 || out != "erased the person from 3 changes\n" {
+	if out, told, code := command(t, "y\n", forget...); code != 0 || out != "erased the person from 3 changes and requests\n" {
 		t.Errorf("store forget = %d, %s%s", code, out, told)
 	}
 	if out := succeeds(t, forget...); out != "nothing was erased: the store has nothing about \"jane@acme.example\"\n" {
 		t.Errorf("store forget again = %s", out)
+	}
+	if all := entriesOf(t, succeeds(t, "audit", "export", "--config", file)); all[len(all)-1].Op != "erased" || all[len(all)-1].Actor != (admin.Actor{Kind: "operator", Name: "operator"}) {
+		t.Errorf("the erasure is recorded as %+v", all[len(all)-1])
 	}
 	left := succeeds(t, "audit", "export", "--config", file) + succeeds(t, "history", "--config", file, "joe@acme.example")
 	if strings.Contains(left, "jane@") || !strings.Contains(left, `"op":"erased"`) || !strings.Contains(left, "joe@acme.example") {
@@ -394,7 +397,7 @@ func TestForgettingAPerson(t *testing.T) {
 		t.Errorf("audit verify = %s", out)
 	}
 	b.Create(t, "/Users", `{"userName":"ann@acme.example"}`)
-	if out, told, code := command(t, "", "store", "forget", "--config", file, "--user", "ann@acme.example", "--yes"); code != 0 || out != "erased the person from 1 change\n" || strings.Contains(told, "[y/N]") || !strings.Contains(told, "1 change, and the values that clients sent last, say about") {
+	if out, told, code := command(t, "", "store", "forget", "--config", file, "--user", "ann@acme.example", "--yes"); code != 0 || out != "erased the person from 1 change or request, and the last documents\n" || strings.Contains(told, "[y/N]") || !strings.Contains(told, "  - 1 change: names") || !strings.Contains(told, "  - 1 last document: the values") {
 		t.Errorf("store forget --yes = %d, %s%s", code, out, told)
 	}
 }
