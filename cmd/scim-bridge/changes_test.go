@@ -345,8 +345,11 @@ func TestAPersonGetsTheOwnData(t *testing.T) {
 	if out := succeeds(t, "export", "--config", file, "--user", joe, "--tenant", b.Realm); strings.Count(out, "\n") != 5 {
 		t.Errorf("export = %s", out)
 	}
-	if out := succeeds(t, "export", "--config", file, "--user", "nobody"); out != "" {
-		t.Errorf("export of nobody = %s", out)
+	for _, args := range [][]string{{"--user", "nobody"}, {"--user", "nobody", "--file", filepath.Join(t.TempDir(), "nobody.jsonl")}} {
+		out, told, code := command(t, "", append([]string{"export", "--config", file}, args...)...)
+		if _, err := os.Stat(args[len(args)-1]); code != exitFailure || out != "" || !strings.Contains(told, `nothing was written: the store has nothing about "nobody". Check the id`) || !os.IsNotExist(err) {
+			t.Errorf("export of nobody = %d, %s%s, the file %v", code, out, told, err)
+		}
 	}
 }
 

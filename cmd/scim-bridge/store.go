@@ -110,8 +110,8 @@ func newStoreForget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "forget", Short: "Erase what the store of a running bridge has about a person", Args: cobra.NoArgs,
 		Long: `Erase what the store of a running bridge has about a person: names, addresses, all values before
-and after, and memberships, in every change about the person, the documents of requests that name
-the person, and the documents that clients sent last. The changes and requests stay, without what
+and after, and memberships, in every change about the person. Also erase the documents of requests
+that name the person, and the documents that clients sent last. The changes and requests stay, without what
 they say about the person, and scim-bridge audit verify still succeeds. Nobody can undo this.
 
 Keycloak is not changed. Delete the account first: the bridge records later changes of it again.
