@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +61,7 @@ func TestARefusedRequestCanBeFoundAndSentAgain(t *testing.T) {
 	if strings.Contains(text, "not-Stored-1") {
 		t.Errorf("activity show has the password:\n%s", text)
 	}
-	sendAgain(t, text, file)
+	sendAgain(t, text)
 	if user := b.Must(t, http.MethodGet, "/Users/"+joe, ""); user["userName"] != "jane@acme.example" || user["title"] != "Boss" {
 		t.Errorf("after the request was sent again, the user is %v", user)
 	}
@@ -71,29 +70,23 @@ func TestARefusedRequestCanBeFoundAndSentAgain(t *testing.T) {
 	}
 }
 
-// sendAgain runs the commands that activity show prints.
-func sendAgain(t *testing.T, text, file string) {
+// sendAgain pastes the command that activity show prints into a shell.
+func sendAgain(t *testing.T, text string) {
 	t.Helper()
 	for _, program := range []string{"curl", "jq"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip(err)
 		}
 	}
-	commands := regexp.MustCompile(`(?s)send again +(.*)`).FindStringSubmatch(text)
-	if commands == nil {
-		t.Fatalf("no commands:\n%s", text)
+	_, command, found := strings.Cut(text, "\nsend again")
+	if !found {
+		t.Fatalf("no command:\n%s", text)
 	}
-	lines := strings.Split(strings.TrimSpace(commands[1]), "\n")
-	show, write, _ := strings.Cut(strings.TrimSpace(lines[0]), " | ")
-	dir := t.TempDir()
-	words := strings.Fields(strings.Replace(show, "FILE", file, 1))
-	if err := os.WriteFile(filepath.Join(dir, "shown"), []byte(succeeds(t, words[1:]...)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	script := exec.CommandContext(t.Context(), "sh", "-ec", "cat shown | "+write+"\n"+strings.Replace(strings.TrimSpace(lines[1]), "curl ", "curl --fail ", 1))
-	script.Dir = dir
-	if out, err := script.CombinedOutput(); err != nil {
-		t.Fatalf("the commands fail with %v: %s", err, out)
+	shell := exec.CommandContext(t.Context(), "sh", "-c", command) //nolint:gosec // the command is what the test is about
+	shell.Dir = t.TempDir()
+	shell.Env = append(os.Environ(), "PATH="+filepath.Dir(apptest.BuildProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if out, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("the command %s fails with %v: %s", command, err, out)
 	}
 }
 
@@ -187,14 +180,14 @@ func TestAPersonThatOnlyARequestNamesIsForgotten(t *testing.T) {
 // TestAHostileDocumentCannotWriteLines: control characters of a document are shown as such.
 func TestAHostileDocumentCannotWriteLines(t *testing.T) {
 	t.Parallel()
-	lines := requestLines(admin.Request{ID: "1", At: time.Unix(0, 0), Method: "POST", Route: "/Users", Path: "/Users", Tenant: "a'b;c", Document: map[string]any{"userName": "jane\nerased true\x1b[2J\u202e"}}, "/run/a b")
+	lines := requestLines(admin.Request{ID: "1", At: time.Unix(0, 0), Method: "POST", Route: "/Users", Path: "/Users", Tenant: "a'b;c", Document: map[string]any{"userName": "jane\nerased true\x1b[2J\u202e"}}, "/etc/a b.yaml", "/run/a b")
 	for _, l := range lines {
 		for text := range strings.SplitSeq(l.Text, "\n") {
 			if strings.HasPrefix(text, "erased") || strings.ContainsAny(text, "\x1b\u202e") {
 				t.Errorf("%s has the line %q", l.Name, text)
 			}
 		}
-		if l.Name == "send again" && !strings.Contains(l.Text, `'/run/a b' -X POST -H 'Content-Type: application/scim+json' --data @document.json 'http://bridge/scim/realms/a'\''b;c/scim/v2/Users'`) {
+		if l.Name == "send again" && !strings.Contains(l.Text, `scim-bridge activity show --config '/etc/a b.yaml' --output json 1 | jq --exit-status .document >document.json &&`+"\n"+`curl --fail-with-body --silent --show-error --unix-socket '/run/a b' -X POST -H 'Content-Type: application/scim+json' --data @document.json 'http://bridge/scim/realms/a'\''b;c/scim/v2/Users'`) {
 			t.Errorf("the command is %s", l.Text)
 		}
 	}
