@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,6 +110,22 @@ func TestTheOperationsOfABulkRequestAreFound(t *testing.T) {
 	of := requestsOf(t, succeeds(t, "activity", "list", "--config", file, "--output", "json", "--of", whole.ID))
 	if len(of) != 1 || of[0].Of != whole.ID || of[0].Document["userName"] != "jane" || of[0].Path != "/Users" {
 		t.Errorf("the operations are %+v", of)
+	}
+	if shown := entriesOf(t, succeeds(t, "changes", "show", "--config", file, "--output", "json", of[0].Change)); shown[0].Outcome != "failed" || shown[0].After["userName"] != "jane" {
+		t.Errorf("the change of the operation is %+v", shown)
+	}
+}
+
+// TestARefusedReadSaysWhyItHasNoDetail: a filter can name a person.
+func TestARefusedReadSaysWhyItHasNoDetail(t *testing.T) {
+	t.Parallel()
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), storetest.NewMemory(nil), nil)
+	file := b.Controlled(t)
+	b.Refused(t, http.StatusBadRequest, http.MethodGet, "/Users?filter="+url.QueryEscape(`userName qe "jane"`), "")
+	found := requestsOf(t, succeeds(t, "activity", "list", "--config", file, "--output", "json", "--failed"))[0]
+	text := succeeds(t, "activity", "show", "--config", file, found.ID)
+	if !strings.Contains(text, "the detail of the error is only kept with a document, because it can name a person; docs/reference/errors.md explains the code") || strings.Contains(text, "jane") || strings.Contains(text, "send again") {
+		t.Errorf("activity show says\n%s", text)
 	}
 }
 
