@@ -63,7 +63,7 @@ func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 	for _, who := range []string{jane, "jane@acme.example", "JANE@acme.example", "4711"} {
 		out := succeeds(t, "history", "--config", file, who)
 		for _, want := range []string{
-			"  client idp  created User jane@acme.example  done\n", `  userName: - -> "jane@acme.example"` + "\n", "  updated Group Sales  done\n", "  joined: " + jane + "\n",
+			"  client idp  created User jane@acme.example  done\n", `  userName: - -> "jane@acme.example"` + "\n", "  updated Group Sales  done\n", "  member added: " + jane + "\n",
 			`  name.familyName: "Doe" -> "Smith"` + "\n", "  client idp  deactivated User jane@acme.example  done\n  active: true -> false\n", "  deleted User jane@acme.example  done\n",
 			"\n5 changes about the user " + jane + " (jane@acme.example) in the realm " + b.Realm + "\n",
 		} {
@@ -443,7 +443,7 @@ func TestValuesInATextAreShort(t *testing.T) {
 	if text := fmt.Sprint(entryLines(e)); !strings.Contains(text, "ended before the change did") || !strings.Contains(text, "was erased from this entry") || !strings.Contains(text, "whether this was done: password") {
 		t.Errorf("the notes of an entry are %s", text)
 	}
-	if text := changedColumn().cell(e); text != "joined; left" {
+	if text := changedColumn().cell(e); text != "members added; members removed" {
 		t.Errorf("the changes of an entry are %s", text)
 	}
 }

@@ -155,7 +155,7 @@ func entryLines(e admin.Entry) []app.Line {
 	for _, list := range []struct {
 		name  string
 		texts []string
-	}{{"steps", cut(e.Steps)}, {"values", differenceTexts(e)}, {"joined", cut(e.MembersAdded)}, {"left", cut(e.MembersRemoved)}} {
+	}{{"steps", cut(e.Steps)}, {"values", differenceTexts(e)}, {"members added", cut(e.MembersAdded)}, {"members removed", cut(e.MembersRemoved)}} {
 		texts := make([]string, len(list.texts))
 		for i, text := range list.texts {
 			texts[i] = printable(text) // so that only the end of a text begins a line
@@ -172,10 +172,10 @@ func historyText(e admin.Entry) []string {
 		out = append(out, "  "+text)
 	}
 	for _, id := range cut(e.MembersAdded) {
-		out = append(out, "  joined: "+id)
+		out = append(out, "  member added: "+id)
 	}
 	for _, id := range cut(e.MembersRemoved) {
-		out = append(out, "  left: "+id)
+		out = append(out, "  member removed: "+id)
 	}
 	if e.Erased {
 		out = append(out, "  a person was erased from this entry")
@@ -188,10 +188,10 @@ func changedColumn() column[admin.Entry] {
 	return column[admin.Entry]{"changes", func(e admin.Entry) string {
 		texts := differenceTexts(e)
 		if len(e.MembersAdded) > 0 {
-			texts = append(texts, "joined")
+			texts = append(texts, "members added")
 		}
 		if len(e.MembersRemoved) > 0 {
-			texts = append(texts, "left")
+			texts = append(texts, "members removed")
 		}
 		return strings.Join(texts, "; ")
 	}}
