@@ -57,8 +57,9 @@ type Installed struct {
 
 // MissingLine is a line to add to a configuration, and its place.
 type MissingLine struct {
-	Below string `json:"below"` // the path of its parent, as realms.acme.tenants[0]; "" for the top level
-	Line  string `json:"line"`
+	Below  string `json:"below"`  // the path of its parent, as realms.acme.tenants[0]; "" for the top level
+	Line   string `json:"line"`   // without its indentation; it begins with a dash only when the line before it is missing too
+	Indent int    `json:"indent"` // the spaces before the line
 }
 
 // Write creates the directory with config.yaml, the client's secret, a token and the key of a store. It does not change
@@ -187,15 +188,24 @@ func missingLines(file, text string) ([]MissingLine, error) {
 	}
 	var out []MissingLine
 	var path keyPath
+	before := false // whether the line before is missing
 	for line := range strings.Lines(text) {
 		bare := bareLine(line)
 		if bare == "" || strings.HasPrefix(bare, "#") {
 			continue
 		}
 		below := path.enter(line)
-		if !has[bare] && !strings.HasPrefix(bare, "clientSecretFile:") {
-			out = append(out, MissingLine{below, bare})
+		missing := !has[bare] && !strings.HasPrefix(bare, "clientSecretFile:")
+		if missing {
+			whole, _, _ := strings.Cut(strings.TrimSpace(line), " #")
+			whole = strings.TrimSpace(whole)
+			indent := len(line) - len(strings.TrimLeft(line, " "))
+			if !before { // the item of the list is there already
+				indent, whole = indent+len(whole)-len(bare), bare
+			}
+			out = append(out, MissingLine{below, whole, indent})
 		}
+		before = missing
 	}
 	return out, nil
 }

@@ -161,17 +161,22 @@ func (f *setupFlags) chooseExisting(ctx context.Context, in *asker) error {
 	return err
 }
 
-// missingText lists lines below the keys that they belong to.
+// missingText shows lines as they are in a configuration, so that they can be pasted. A comment above each block names
+// the key that the block belongs to, unless it belongs to the top level.
 func missingText(lines []app.MissingLine) string {
-	const indent = "\n          "
 	var b strings.Builder
-	below := ""
+	block := ""
+	shown := map[string]bool{} // the paths of keys that a block has
 	for _, one := range lines {
-		if one.Below != below {
-			b.WriteString(indent + "below " + one.Below + ":")
-			below = one.Below
+		indent := strings.Repeat(" ", one.Indent)
+		if one.Below != block && !shown[strings.TrimSuffix(one.Below, "[0]")] && !shown[one.Below] {
+			if block = one.Below; block != "" {
+				b.WriteString("\n" + indent + "# below " + block)
+			}
 		}
-		b.WriteString(indent + one.Line)
+		name, _, _ := strings.Cut(strings.TrimPrefix(one.Line, "- "), ":")
+		shown[strings.TrimPrefix(one.Below+"."+strings.Trim(name, `"`), ".")] = true
+		b.WriteString("\n" + indent + one.Line)
 	}
 	return b.String()
 }

@@ -234,11 +234,11 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:\n          below realms." + name + ".tenants[0]:\n          mapping: "},
+		{[]string{"--mapping", mapping}, "a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:\n        # below realms." + name + ".tenants[0]\n        mapping: "},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)
-		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `          mapping: "`+mapping+"\"\n") != (c.flags != nil) {
+		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `        mapping: "`+mapping+"\"\n") != (c.flags != nil) {
 			t.Errorf("setup %v ends with %d and prints\n%s%s", c.flags, code, out, told)
 		}
 		if _, err := os.Stat(filepath.Join(dir, app.SecretName+".new")); err == nil {
@@ -274,10 +274,18 @@ func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
 	if !strings.Contains(made, backup) {
 		t.Errorf("setup does not say that the key must be copied:\n%s", made)
 	}
-	const lines = "          store:\n          below store:\n          sqlite:\n          below store.sqlite:\n          file: \"store.db\"\n          below store:\n          keyFile: \"store-key\"\n"
-	if out := setup(); !strings.Contains(out, lines) || !strings.Contains(out, backup) {
+	const lines = "store:\n  sqlite:\n    file: \"store.db\"\n  keyFile: \"store-key\"\n"
+	out := setup()
+	if !strings.HasSuffix(out, "The lines are:\n"+lines) || !strings.Contains(out, backup) {
 		t.Errorf("setup does not print the lines of a store:\n%s", out)
 	}
+	_, pasted, _ := strings.Cut(out, "The lines are:\n")
+	before := apptest.ReadPage(t, b.File)
+	b.EditFile(t, "config.yaml", func(s string) string { return s + pasted })
+	if c, problems := config.Load(b.File); len(problems) > 0 || c.Store.Keys.Reveal() != key {
+		t.Errorf("with the lines that setup printed, the configuration has %v", problems)
+	}
+	b.EditFile(t, "config.yaml", func(string) string { return before })
 	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.Keys.Reveal() != key || c.Store.SQLite.File != filepath.Join(dir, app.StoreName) {
 		t.Errorf("config.yaml.new has the store %+v: %v", c.Store, problems)
 	}
