@@ -36,7 +36,7 @@ type Entry struct {
 	Position     store.Position `json:"position"`
 	Begun        time.Time      `json:"begun"`   // when the change was made
 	Settled      time.Time      `json:"settled"` // when its end was recorded: later for a change that waited for the store, or that a crash left open
-	Tenant       string         `json:"tenant"` // its path
+	Tenant       string         `json:"tenant"`  // its path
 	Realm        string         `json:"realm"`
 	Organization *Organization  `json:"organization,omitempty"`
 	Actor        Actor          `json:"actor"`

@@ -211,7 +211,7 @@ func TestABridgeThatBreaksOffIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	breaks := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	breaks := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }) //nolint:forbidigo // net/http then closes the connection
 	server := &http.Server{Handler: breaks, ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })

@@ -83,7 +83,7 @@ func sendAgain(t *testing.T, text string) {
 	if !found {
 		t.Fatalf("no command:\n%s", text)
 	}
-	shell := exec.CommandContext(t.Context(), "sh", "-c", command) //nolint:gosec // the command is what the test is about
+	shell := exec.CommandContext(t.Context(), "sh", "-c", command)
 	shell.Dir = t.TempDir()
 	shell.Env = append(os.Environ(), "PATH="+filepath.Dir(apptest.BuildProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if out, err := shell.CombinedOutput(); err != nil {

@@ -149,11 +149,11 @@ func TestADiskWithoutRoomIsExplained(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = Open(t.Context(), Options{File: file, Ring: ring(t, seal.NewKey())})
-		fmt.Fprintln(os.Stderr, "opened:", err) //nolint:forbidigo // the other process reads it
+		fmt.Fprintln(os.Stderr, "opened:", err)
 		return
 	}
 	for _, size := range []int{pageSize / 2, 2 * pageSize, 4 * pageSize, 12 * pageSize} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestADiskWithoutRoomIsExplained$") //nolint:gosec // the test itself
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestADiskWithoutRoomIsExplained$")
 		cmd.Env = append(os.Environ(), limited+"="+strconv.Itoa(size))
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "cannot be read or written: it is full or broken, or a limit of the size of files is too low (ulimit -f). Make room") || strings.Count(string(out), "disk I/O error") != 1 {
