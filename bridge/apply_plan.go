@@ -52,6 +52,9 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	if err != nil {
 		return apply.Outcome{}, err
 	}
+	if r.changes != nil {
+		r.changes(fact.ID)
+	}
 	err = errBrokeOff
 	defer func() { s.settle(ctx, r, intent, out, err) }()
 	out, err = s.write(ctx, r, ch.plan)

@@ -30,7 +30,8 @@ type Call struct {
 	// DryRun says that nothing is written: the request is only planned and checked by the guard.
 	DryRun bool
 
-	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
+	bulk    bool            // whether it is an operation of a bulk request, whose answer shows no resource
+	changes func(change.ID) // called with the change that the request begins; may be nil
 }
 
 // request is a Call in the pipeline.

@@ -125,7 +125,7 @@ func (k checker) store(s *Store) {
 	if s.SQLite.File != "" {
 		k.database("store.sqlite.file", &s.SQLite.File)
 	}
-	if s.KeyFile != "" {
+	if s.KeyFile != "" && !k.unkeyed {
 		s.Keys = k.storeKeys("store.keyFile", &s.KeyFile, s.SQLite.File)
 	}
 }

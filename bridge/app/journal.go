@@ -312,6 +312,13 @@ func (j *journal) oldest() (lateChange, bool) {
 	return j.late[0], true
 }
 
+// waits counts the late changes.
+func (j *journal) waits() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.late)
+}
+
 // unknown counts the late changes of which the store has nothing.
 func (j *journal) unknown() int {
 	j.mu.Lock()

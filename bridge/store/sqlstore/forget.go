@@ -183,7 +183,7 @@ func (s *Store) erase(ctx context.Context, w *writer, who store.Forgotten, numbe
 	}
 	now := s.o.Now()
 	c := change.Change{
-		ID: change.NewID(), Begun: now, Actor: change.Actor{Kind: "system"}, Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
+		ID: change.NewID(), Begun: now, Actor: store.Eraser(), Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
 		Op: change.Erased, Resource: change.Resource{Type: "User", ID: who.ID}, Outcome: change.Done,
 	}
 	one, err := s.settlement(c, private{erased: done})

@@ -16,7 +16,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/semaphore"
-	"modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -220,35 +220,8 @@ func explain(file string, err error) error {
 	if errors.Is(err, errNewer) {
 		return fmt.Errorf("%w: run that version, or restore a backup of this version with scim-bridge store restore", err)
 	}
-	e, is := errors.AsType[*sqlite.Error](err)
-	if !is {
-		return err
-	}
-	const primary = 0xFF // the rest is the extended code
-	switch e.Code() & primary {
-	case codeCorrupt, codeNotADatabase:
-		return fmt.Errorf("the store %s is damaged or is no database: restore a backup with scim-bridge store restore, or move the file away to begin a new store: %w", file, err)
-	case codeFull:
-		return fmt.Errorf("the disk of the store %s is full: make room: %w", file, err)
-	case codeReadOnly, codeCantOpen, codePermission:
-		return fmt.Errorf("the bridge may not write the store %s: make the file and its directory writable for the user of the bridge: %w", file, err)
-	case codeBusy, codeLocked:
-		return fmt.Errorf("another program uses the store %s: stop it first: %w", file, err)
-	}
-	return err
+	return explainSQLite(file, err)
 }
-
-// The result codes of SQLite (sqlite.org/rescode.html).
-const (
-	codePermission   = 3
-	codeBusy         = 5
-	codeLocked       = 6
-	codeReadOnly     = 8
-	codeCorrupt      = 11
-	codeFull         = 13
-	codeCantOpen     = 14
-	codeNotADatabase = 26
-)
 
 // away wraps an error of the database.
 func (s *Store) away(err error) error {

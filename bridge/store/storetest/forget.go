@@ -118,7 +118,7 @@ func forgetting() []behaviour {
 			}
 			w.same("the entry", store.Entry{
 				Change: change.Change{
-					ID: e.ID, Begun: start(), Actor: change.Actor{Kind: "system"}, Tenant: "/acme", Realm: "realm",
+					ID: e.ID, Begun: start(), Actor: store.Eraser(), Tenant: "/acme", Realm: "realm",
 					Op: change.Erased, Resource: change.Resource{Type: userType, ID: anna}, Outcome: change.Done,
 				},
 				Position: store.Position{Epoch: 1, Number: 9}, Settled: start(),

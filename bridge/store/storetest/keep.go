@@ -174,7 +174,7 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 	}
 	m.forgetOverlaps(who)
 	m.record(change.Change{
-		ID: change.NewID(), Begun: m.now(), Actor: change.Actor{Kind: "system"},
+		ID: change.NewID(), Begun: m.now(), Actor: store.Eraser(),
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
 		Op: change.Erased, Resource: change.Resource{Type: userType, ID: who.ID}, Outcome: change.Done,
 	})
