@@ -132,7 +132,7 @@ func (a *account) reset() {
 
 // difference is what a change of removals writes.
 type difference struct {
-	key    string
+	key     string
 	none    bool // nothing was changed
 	after   store.Removals
 	all     bool // every removal before is dropped
