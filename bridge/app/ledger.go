@@ -97,7 +97,7 @@ func (c *ledgerCall) call(r *guard.Removals) error {
 	if c.failed = c.change(r); c.failed != nil {
 		return c.failed
 	}
-	if !r.Lifted.Equal(before) {
+	if r.LiftedSince(before) {
 		c.lifted = new(clone(r))
 		return nil
 	}
@@ -119,7 +119,7 @@ func (c *ledgerCall) inMemory(cause error) error {
 	if err := c.change(&next); err != nil {
 		return err
 	}
-	if !next.Lifted.Equal(c.last.Lifted) {
+	if next.LiftedSince(c.last.Lifted) {
 		return fmt.Errorf("%w: %w", errNotLifted, cause)
 	}
 	c.last, c.late = next, true

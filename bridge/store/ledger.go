@@ -14,9 +14,9 @@ type Ledger interface {
 	// error of change is returned, and nothing is stored then. change is not called when the removals cannot be read.
 	//
 	// The result waits for the next commit, so that a removal needs no commit of its own: once an Intend that is called
-	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted lets more users go: it is
-	// committed when ChangeRemovals returns nil, and after an error it does not hold. So ChangeRemovals waits for the end
-	// of a commit that has begun, also when its context ends.
+	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted, except the zero time, lets
+	// more users go: it is committed when ChangeRemovals returns nil, and after an error it does not hold. So
+	// ChangeRemovals waits for the end of a commit that has begun, also when its context ends.
 	ChangeRemovals(ctx context.Context, key string, change func(*Removals) error) error
 }
 

@@ -111,7 +111,7 @@ func (s *Store) ChangeRemovals(ctx context.Context, key string, change func(*sto
 		return nil
 	}
 	var err error
-	if !a.now.Lifted.Equal(a.kept.Lifted) {
+	if !a.now.Lifted.IsZero() && !a.now.Lifted.Equal(a.kept.Lifted) {
 		err = s.w.writeCertainly(ctx, d.write)
 	} else {
 		err = s.away(s.w.note(d.write))
