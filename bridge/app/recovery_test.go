@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	logtest "go.uber.org/zap/zaptest/observer"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -188,6 +189,55 @@ func TestMembershipsThatWereChangedTwiceAtTheSameTimeAreRead(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"acme g u", "acme g u"}, b.read.observed); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
+	}
+}
+
+// TestALateMembershipOverlapsWithAnEarlierOne: one change was begun before the store was away and is settled after it,
+// and the other was made meanwhile, or still runs when the first is settled.
+func TestALateMembershipOverlapsWithAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	for name, runs := range map[string]bool{"it has ended": false, "it still runs": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newStoredBridgeThat(t, config.OnFailureContinue)
+			begin := func() (bridge.Intent, change.Change) {
+				t.Helper()
+				c := interrupted("acme", "g", 0)
+				c.ID, c.Resource.Type, c.MembersAdded = change.NewID(), "Group", []string{"u"}
+				in, err := b.App.Journal().Intend(t.Context(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Outcome = change.Done
+				return in, c
+			}
+			settle := func(in bridge.Intent, c change.Change) {
+				t.Helper()
+				if err := in.Settle(t.Context(), c, nil); err != nil {
+					t.Error(err)
+				}
+			}
+			early, first := begin()
+			b.memory.Fail(errDisk)
+			late, second := begin()
+			if !runs {
+				settle(late, second)
+			}
+			b.memory.Fail(nil)
+			settle(early, first)
+			if runs {
+				settle(late, second)
+			}
+			for range 2 {
+				b.App.KeepStore(t.Context(), time.Now())
+			}
+			if diff := cmp.Diff([]string{"updated done", "updated done", "observed done"}, b.since(t)); diff != "" {
+				t.Errorf("the journal (-want +got):\n%s", diff)
+			}
+			if n := b.open(t); n != 0 {
+				t.Errorf("%d changes are open", n)
+			}
+		})
 	}
 }
 
