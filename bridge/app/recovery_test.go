@@ -8,7 +8,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -288,6 +290,53 @@ func TestOldEntriesAreRemoved(t *testing.T) {
 	if b.logged("old changes and requests cannot be removed") != 1 {
 		t.Error("a failure is not told")
 	}
+}
+
+// TestNothingIsRemovedWhileTheClockIsWrong: a clock that jumped ahead would make young entries old.
+func TestNothingIsRemovedWhileTheClockIsWrong(t *testing.T) {
+	t.Parallel()
+	b := newStoredBridge(t)
+	b.App.Retain(store.Retention{Changes: time.Nanosecond})
+	for ahead, removes := range map[time.Duration]bool{
+		0: true, 59 * time.Minute: true, -59 * time.Minute: true, 61 * time.Minute: false, -61 * time.Minute: false, 1000 * 24 * time.Hour: false,
+	} {
+		b.Create(t, "/Groups", `{"displayName":"`+fmt.Sprint(ahead)+`"}`)
+		warnings := b.logged("old changes and requests are not removed")
+		b.App.PruneSince(func() (wall, steady time.Duration) { return 90*time.Minute + ahead, 90 * time.Minute })
+		b.App.Prune(t.Context())
+		if left := len(b.entries(t)); (left == 0) != removes {
+			t.Errorf("when the clock is %s ahead, %d entries are left", ahead, left)
+		}
+		if told := b.logged("old changes and requests are not removed") > warnings; told == removes {
+			t.Errorf("when the clock is %s ahead, the log tells: %t", ahead, told)
+		}
+	}
+}
+
+// TestABridgeThatOftenRestartsRemovesOldEntriesToo: the first removal is soon after the start, and the others each hour.
+func TestABridgeThatOftenRestartsRemovesOldEntriesToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := storetest.NewMemory(nil)
+		var running sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		running.Go(func() { app.RunPrune(ctx, memory, store.Retention{Changes: time.Minute}) })
+		for _, after := range []time.Duration{5 * time.Minute, time.Hour, time.Hour} {
+			c := interrupted("acme", "u", 0)
+			intend(t, memory, c)
+			c.Outcome = change.Done
+			if err := memory.Settle(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after)
+			synctest.Wait()
+			if left := len(entriesOf(t, memory)); left != 0 {
+				t.Errorf("after %s %d entries are left", after, left)
+			}
+		}
+		cancel()
+		running.Wait()
+	})
 }
 
 // TestTheMetricsShowTheStore, and no value that could not be read.
