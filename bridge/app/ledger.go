@@ -44,8 +44,8 @@ func newLedger(s store.Ledger, log *zap.Logger) *ledger {
 var errNotLifted = errors.New("the removal brake is as before, because the store cannot record now that it is lifted; try again when the store answers")
 
 // Change implements guard.Ledger.
-func (l *ledger) Change(ctx context.Context, path string, change func(*guard.Removals) error) error {
-	a := l.of(path)
+func (l *ledger) Change(ctx context.Context, key string, change func(*guard.Removals) error) error {
+	a := l.of(key)
 	if err := a.free.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (l *ledger) Change(ctx context.Context, path string, change func(*guard.Rem
 		return storeAway(err)
 	}
 	c := ledgerCall{ledgerAccount: a, change: change}
-	err := l.stored(ctx, path, c.call)
+	err := l.stored(ctx, key, c.call)
 	switch {
 	case c.failed != nil:
 		return c.failed
@@ -97,7 +97,7 @@ func (c *ledgerCall) call(r *guard.Removals) error {
 	if c.failed = c.change(r); c.failed != nil {
 		return c.failed
 	}
-	if !r.Lifted.Equal(before) {
+	if r.LiftedSince(before) {
 		c.lifted = new(clone(r))
 		return nil
 	}
@@ -119,7 +119,7 @@ func (c *ledgerCall) inMemory(cause error) error {
 	if err := c.change(&next); err != nil {
 		return err
 	}
-	if !next.Lifted.Equal(c.last.Lifted) {
+	if next.LiftedSince(c.last.Lifted) {
 		return fmt.Errorf("%w: %w", errNotLifted, cause)
 	}
 	c.last, c.late = next, true
@@ -165,12 +165,12 @@ func clone(r *guard.Removals) guard.Removals {
 
 // stored calls the store. The patience is for the work of the store, and not for change, which may count users in
 // Keycloak.
-func (l *ledger) stored(ctx context.Context, path string, change func(*guard.Removals) error) error {
+func (l *ledger) stored(ctx context.Context, key string, change func(*guard.Removals) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	limit := time.AfterFunc(l.patience, cancel)
 	defer limit.Stop()
-	return l.store.ChangeRemovals(ctx, path, func(r *store.Removals) error {
+	return l.store.ChangeRemovals(ctx, key, func(r *store.Removals) error {
 		limit.Stop()
 		defer limit.Reset(l.patience)
 		return change((*guard.Removals)(r))
@@ -197,8 +197,8 @@ func (l *ledger) read(ctx context.Context) error {
 		return nil
 	}
 	l.known = true
-	for path, r := range all {
-		l.account(path).last = guard.Removals(r)
+	for key, r := range all {
+		l.account(key).last = guard.Removals(r)
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (l *ledger) catchUp(ctx context.Context) error {
 	l.mu.Lock()
 	tenants := maps.Clone(l.tenants)
 	l.mu.Unlock()
-	for path, a := range tenants {
+	for key, a := range tenants {
 		if !a.free.TryAcquire(1) {
 			continue // who uses it writes it back
 		}
@@ -217,7 +217,7 @@ func (l *ledger) catchUp(ctx context.Context) error {
 		if !late {
 			continue
 		}
-		if err := l.Change(ctx, path, func(*guard.Removals) error { return nil }); err != nil {
+		if err := l.Change(ctx, key, func(*guard.Removals) error { return nil }); err != nil {
 			return err
 		}
 		if l.isAway() {
@@ -247,18 +247,18 @@ func (l *ledger) tell(err error) {
 	}
 }
 
-func (l *ledger) of(path string) *ledgerAccount {
+func (l *ledger) of(key string) *ledgerAccount {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.account(path)
+	return l.account(key)
 }
 
 // account is of for a caller that holds mu.
-func (l *ledger) account(path string) *ledgerAccount {
-	a := l.tenants[path]
+func (l *ledger) account(key string) *ledgerAccount {
+	a := l.tenants[key]
 	if a == nil {
 		a = &ledgerAccount{free: semaphore.NewWeighted(1)}
-		l.tenants[path] = a
+		l.tenants[key] = a
 	}
 	return a
 }

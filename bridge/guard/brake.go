@@ -45,8 +45,8 @@ func (b *Brake) weigh(ctx context.Context, t *tenant.Tenant, user keycloak.User,
 		return nil
 	}
 	var held error
-	err := b.ledger.Change(ctx, t.Path, func(r *Removals) error {
-		r.forget(now.Add(-window))
+	err := b.ledger.Change(ctx, LedgerKey(t), func(r *Removals) error {
+		r.forget(now, window)
 		if _, again := r.At[user.ID]; again || now.Before(r.Lifted) {
 			return nil
 		}
@@ -82,7 +82,7 @@ func (r *Removals) held(t *tenant.Tenant, now time.Time, most int) error {
 
 // Lift lets a tenant remove any number of users for one window.
 func (b *Brake) Lift(ctx context.Context, t *tenant.Tenant) error {
-	return b.ledger.Change(ctx, t.Path, func(r *Removals) error {
+	return b.ledger.Change(ctx, LedgerKey(t), func(r *Removals) error {
 		clear(r.At)
 		r.Holding = false
 		r.Lifted = b.now().Add(time.Duration(t.Policy.RemovalBrake.Window))
@@ -97,8 +97,8 @@ func (b *Brake) State(ctx context.Context, t *tenant.Tenant) (text string, holdi
 		return "off", false
 	}
 	text = "clear"
-	err := b.ledger.Change(ctx, t.Path, func(r *Removals) error {
-		r.forget(now.Add(-time.Duration(policy.Window)))
+	err := b.ledger.Change(ctx, LedgerKey(t), func(r *Removals) error {
+		r.forget(now, time.Duration(policy.Window))
 		switch {
 		case now.Before(r.Lifted):
 			text = "lifted until " + r.Lifted.UTC().Format(time.RFC3339)

@@ -7,16 +7,17 @@ import (
 
 // Ledger keeps what the removal brake counts (guard.Ledger).
 type Ledger interface {
-	// Removals returns the removals of every tenant that has some, by the path of the tenant.
+	// Removals returns the removals of every tenant that has some, by the key of the tenant (guard.LedgerKey).
 	Removals(ctx context.Context) (map[string]Removals, error)
-	// ChangeRemovals calls change once with the removals of the tenant at a path, and stores the result. Until change
+	// ChangeRemovals calls change once with the removals of the tenant with a key, and stores the result. Until change
 	// returns, no other call reads or writes the removals of that tenant; other calls wait until their contexts end. An
 	// error of change is returned, and nothing is stored then. change is not called when the removals cannot be read.
 	//
 	// The result waits for the next commit, so that a removal needs no commit of its own: once an Intend that is called
-	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted lets more users go: it is
-	// committed when ChangeRemovals returns nil, and after an error it does not hold.
-	ChangeRemovals(ctx context.Context, path string, change func(*Removals) error) error
+	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted, except the zero time, lets
+	// more users go: it is committed when ChangeRemovals returns nil, and after an error it does not hold. So
+	// ChangeRemovals waits for the end of a commit that has begun, also when its context ends.
+	ChangeRemovals(ctx context.Context, key string, change func(*Removals) error) error
 }
 
 // Removals are the removals of a tenant (guard.Removals).

@@ -185,10 +185,10 @@ type Retention struct {
 // Stats is the size of a store.
 type Stats struct {
 	Entries int64         `json:"entries"`
-	Bytes   int64         `json:"bytes"`
-	Open    int64         `json:"open"` // changes that are not settled
-	Oldest  time.Duration `json:"-"`    // the age of the oldest open change; 0 when no change is open
-	Waiting int64         `json:"-"`    // settled changes that wait for a commit
+	Bytes   int64         `json:"bytes"` // of the database, without its write-ahead log
+	Open    int64         `json:"open"`  // changes that are not settled
+	Oldest  time.Duration `json:"-"`     // the age of the oldest open change; 0 when no change is open
+	Waiting int64         `json:"-"`     // settled changes that wait for a commit
 
 	Activities int64 `json:"activities"` // rows of requests
 	Dropped    int64 `json:"dropped"`    // rows of requests that could not be written, since the start

@@ -325,16 +325,23 @@ func (s *Store) flushLocked(ctx context.Context) error {
 	if err := s.w.flush(ctx); err != nil {
 		return s.away(err)
 	}
-	for {
-		more, err := s.indexStep(ctx)
+	for last := (indexed{}); ; {
+		more, err := s.indexStep(ctx, &last)
 		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-// indexStep writes the next subjects of an entry with many. more reports whether there may be further ones.
-func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
+// indexed is an entry with many subjects while they are written: to open it for each step would take long.
+type indexed struct {
+	number int64
+	list   []store.Identifier
+}
+
+// indexStep writes the next subjects of an entry with many. more reports whether there may be further ones. last is the
+// entry of the step before; no entry changes while upkeep is held.
+func (s *Store) indexStep(ctx context.Context, last *indexed) (more bool, err error) {
 	var number, next int64
 	err = s.db.QueryRowContext(ctx, "SELECT number, next FROM unindexed ORDER BY number LIMIT 1").Scan(&number, &next)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -343,7 +350,12 @@ func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, s.away(err)
 	}
-	e, err := s.byNumber(ctx, number)
+	if number != last.number {
+		var e store.Entry
+		if e, err = s.byNumber(ctx, number); err == nil {
+			*last = indexed{number, store.IdentifiersOf(e.Change)}
+		}
+	}
 	if errors.Is(err, store.ErrNotFound) { // somebody wrote the row, or removed the entry
 		return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
 			_, err := w.ExecContext(ctx, "DELETE FROM unindexed WHERE number = ?", number)
@@ -353,8 +365,7 @@ func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	list := store.IdentifiersOf(e.Change)
-	list = list[min(max(int(next), 0), len(list)):]
+	list := last.list[min(max(int(next), 0), len(last.list)):]
 	return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		if err := s.subjects(ctx, w, number, list[:min(len(list), maxSubjects)]); err != nil {
 			return err

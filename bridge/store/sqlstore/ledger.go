@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 )
 
-// ledger has the removals of tenants in memory. No other process writes them, because the store is locked.
+// ledger has the removals of tenants in memory, by their keys, which are in the column tenant. No other process writes them, because the store is locked.
 type ledger struct {
 	mu      sync.Mutex
 	tenants map[string]*account
@@ -28,16 +28,16 @@ type account struct {
 	kept store.Removals
 }
 
-func (l *ledger) of(path string) *account {
+func (l *ledger) of(key string) *account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.tenants == nil {
 		l.tenants = map[string]*account{}
 	}
-	a := l.tenants[path]
+	a := l.tenants[key]
 	if a == nil {
 		a = &account{free: semaphore.NewWeighted(1)}
-		l.tenants[path] = a
+		l.tenants[key] = a
 	}
 	return a
 }
@@ -51,8 +51,8 @@ func (s *Store) Removals(ctx context.Context) (map[string]store.Removals, error)
 	return out, s.away(err)
 }
 
-// readRemovals reads what is committed, of the tenant at a path or of all with "".
-func (s *Store) readRemovals(ctx context.Context, path string) (map[string]store.Removals, error) {
+// readRemovals reads what is committed, of the tenant with a key, or of all with "".
+func (s *Store) readRemovals(ctx context.Context, key string) (map[string]store.Removals, error) {
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (s *Store) readRemovals(ctx context.Context, path string) (map[string]store
 		r.Counted, r.Lifted = timeOf(counted), timeOf(lifted)
 		out[of] = r
 		return err
-	}, path)
+	}, key)
 	if err != nil {
 		return nil, err
 	}
@@ -84,35 +84,35 @@ func (s *Store) readRemovals(ctx context.Context, path string) (map[string]store
 		r.At[user] = timeOf(removed)
 		out[of] = r
 		return nil
-	}, path)
+	}, key)
 }
 
 // ChangeRemovals implements store.Ledger.
-func (s *Store) ChangeRemovals(ctx context.Context, path string, change func(*store.Removals) error) error {
-	a := s.ledger.of(path)
+func (s *Store) ChangeRemovals(ctx context.Context, key string, change func(*store.Removals) error) error {
+	a := s.ledger.of(key)
 	if err := a.free.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer a.free.Release(1)
 	if !a.loaded {
-		known, err := s.readRemovals(ctx, path)
+		known, err := s.readRemovals(ctx, key)
 		if err != nil {
 			return s.away(err)
 		}
-		a.kept, a.loaded = known[path], true
+		a.kept, a.loaded = known[key], true
 		a.reset()
 	}
 	if err := change(&a.now); err != nil {
 		a.reset()
 		return err
 	}
-	d := a.difference(path)
+	d := a.difference(key)
 	if d.none {
 		return nil
 	}
 	var err error
-	if !a.now.Lifted.Equal(a.kept.Lifted) {
-		err = s.w.write(ctx, d.write)
+	if !a.now.Lifted.IsZero() && !a.now.Lifted.Equal(a.kept.Lifted) {
+		err = s.w.writeCertainly(ctx, d.write)
 	} else {
 		err = s.away(s.w.note(d.write))
 	}
@@ -132,7 +132,7 @@ func (a *account) reset() {
 
 // difference is what a change of removals writes.
 type difference struct {
-	path    string
+	key     string
 	none    bool // nothing was changed
 	after   store.Removals
 	all     bool // every removal before is dropped
@@ -142,8 +142,8 @@ type difference struct {
 
 // difference compares the removals with those that are kept. It copies nothing that did not change: a tenant can have
 // thousands of removals.
-func (a *account) difference(path string) difference {
-	d := difference{path: path, after: a.now, added: map[string]time.Time{}}
+func (a *account) difference(key string) difference {
+	d := difference{key: key, after: a.now, added: map[string]time.Time{}}
 	d.after.At = nil
 	same := 0
 	for id, at := range a.now.At {
@@ -184,18 +184,18 @@ func (a *account) keep(d difference) {
 
 // write writes the difference.
 func (d difference) write(ctx context.Context, w *writer) error {
-	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO brake (tenant, users, counted, lifted, holding) VALUES (?, ?, ?, ?, ?)", d.path, d.after.Users, micros(d.after.Counted), micros(d.after.Lifted), d.after.Holding)
+	_, err := w.ExecContext(ctx, "INSERT OR REPLACE INTO brake (tenant, users, counted, lifted, holding) VALUES (?, ?, ?, ?, ?)", d.key, d.after.Users, micros(d.after.Counted), micros(d.after.Lifted), d.after.Holding)
 	if err == nil && d.all {
-		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ?", d.path)
+		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ?", d.key)
 	}
 	for i := 0; i < len(d.dropped) && err == nil; i++ {
-		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ? AND user = ?", d.path, d.dropped[i])
+		_, err = w.ExecContext(ctx, "DELETE FROM removal WHERE tenant = ? AND user = ?", d.key, d.dropped[i])
 	}
 	for id, at := range d.added {
 		if err != nil {
 			break
 		}
-		_, err = w.ExecContext(ctx, "INSERT OR REPLACE INTO removal (tenant, user, removed) VALUES (?, ?, ?)", d.path, id, micros(at))
+		_, err = w.ExecContext(ctx, "INSERT OR REPLACE INTO removal (tenant, user, removed) VALUES (?, ?, ?)", d.key, id, micros(at))
 	}
 	return err
 }

@@ -147,13 +147,17 @@ func (s *Store) start(ctx context.Context) error {
 // readers is the number of connections that read.
 const readers = 4
 
+// maxLog is how large the write-ahead log may stay, in bytes. SQLite empties the log when it has about 1,000 pages, but a
+// reader that stays prevents it.
+const maxLog = 16 << 20
+
 // connect opens connections to the database. more are further parameters.
 func (s *Store) connect(more string) (*sql.DB, error) {
 	synchronous := "FULL"
 	if s.o.Normal {
 		synchronous = "NORMAL"
 	}
-	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)"+more)
+	return sql.Open("sqlite", "file:"+s.o.File+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit("+strconv.Itoa(maxLog)+")"+more)
 }
 
 // makePages sets the size of the pages of a new database. SQLite ignores the size once the database has a table or a

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -329,6 +330,67 @@ func TestALiftIsCommittedAtOnce(t *testing.T) {
 	noError(t, lift())
 	if all, err := openCopy(t, crash(t, file), key).Removals(t.Context()); err != nil || len(all["acme"].At) > 0 || all["acme"].Lifted.IsZero() {
 		t.Errorf("after the lift the removals are %v, %v", all, err)
+	}
+}
+
+// TestALiftHoldsWhenItsCallerIsToldSo, and only then: also when the caller gives up before its commit or during it.
+func TestALiftHoldsWhenItsCallerIsToldSo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, holds bool }{"before": {true, false}, "during": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			key, file := ring(t, seal.NewKey()), filepath.Join(t.TempDir(), "store.db")
+			s := open(t, file, key)
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
+			held, busy, ends := make(chan struct{}), make(chan struct{}), make(chan error, 3)
+			go func() {
+				ends <- s.w.writeOutside(t.Context(), func(context.Context, *writer) error {
+					close(busy)
+					<-held
+					return nil
+				})
+			}()
+			<-busy // what comes now is one batch
+			lifted := make(chan error, 1)
+			go func() {
+				lifted <- s.ChangeRemovals(ctx, "acme", func(r *store.Removals) error {
+					r.Lifted = time.Now().Add(time.Hour)
+					return nil
+				})
+			}()
+			for len(s.w.jobs) < 1 {
+				runtime.Gosched()
+			}
+			go func() {
+				ends <- s.w.write(t.Context(), func(context.Context, *writer) error {
+					giveUp()
+					return nil
+				})
+			}()
+			for len(s.w.jobs) < 2 {
+				runtime.Gosched()
+			}
+			if c.before {
+				giveUp()
+			}
+			close(held)
+			err := <-lifted
+			noError(t, errors.Join(<-ends, <-ends))
+			if got := err == nil; got != c.holds {
+				t.Errorf("the lift is %v", err)
+			}
+			noError(t, s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {
+				if got := !r.Lifted.IsZero(); got != c.holds {
+					t.Errorf("the brake is lifted: %t", got)
+				}
+				return nil
+			}))
+			all, err := openCopy(t, crash(t, file), key).Removals(t.Context())
+			if got := !all["acme"].Lifted.IsZero(); err != nil || got != c.holds {
+				t.Errorf("after a restart the brake is lifted: %t, %v", got, err)
+			}
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,8 +47,19 @@ type job struct {
 	committed func()
 	// outside says that run is executed outside a transaction.
 	outside bool
+	// certain says that the caller waits for the end of a commit that has begun, even if the caller gives up meanwhile.
+	certain bool
+	taken   atomic.Bool // of a certain job: by the commit, or by the caller that gives up
 	done    chan error
 }
+
+// begin reports whether a commit has to write the job. If not, its caller has given up.
+func (j *job) begin() bool {
+	return j.ctx.Err() == nil && (!j.certain || j.taken.CompareAndSwap(false, true))
+}
+
+// drop reports whether the caller can give up now: no commit writes a certain job afterwards.
+func (j *job) drop() bool { return !j.certain || j.taken.CompareAndSwap(false, true) }
 
 // flusher waits until the settlements and notes that waited before it are written, and until the first rows of the queue
 // no longer wait. It does not wait for what comes later.
@@ -107,13 +119,19 @@ func (w *writer) write(ctx context.Context, run func(ctx context.Context, w *wri
 	return w.send(&job{ctx: ctx, run: run, done: make(chan error, 1)})
 }
 
+// writeCertainly is write for what must not hold after an error. While the disk hangs, it waits also for a caller that
+// gives up.
+func (w *writer) writeCertainly(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
+	return w.send(&job{ctx: ctx, run: run, certain: true, done: make(chan error, 1)})
+}
+
 // writeOutside executes statements that cannot be a part of a transaction.
 func (w *writer) writeOutside(ctx context.Context, run func(ctx context.Context, w *writer) error) error {
 	return w.send(&job{ctx: ctx, run: run, outside: true, done: make(chan error, 1)})
 }
 
 // send hands a job to the goroutine, and returns when it is committed. When the caller gives up while the job is being
-// committed, it is not known whether it was.
+// committed, it is not known whether it was, unless the job is certain.
 func (w *writer) send(j *job) error { return w.s.away(w.sent(j)) }
 
 func (w *writer) sent(j *job) error {
@@ -128,14 +146,21 @@ func (w *writer) sent(j *job) error {
 	case err := <-j.done:
 		return err
 	case <-j.ctx.Done():
-		return j.ctx.Err()
-	case <-w.done:
-		select {
-		case err := <-j.done:
-			return err
-		default:
-			return errClosed
+		if j.drop() {
+			return j.ctx.Err()
 		}
+	case <-w.done:
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-w.done:
+	}
+	select { // the goroutine may have answered before its end
+	case err := <-j.done:
+		return err
+	default:
+		return errClosed
 	}
 }
 
@@ -334,7 +359,7 @@ func (w *writer) commit(jobs []*job, settled []*settlement) {
 		all = append(all, part{run: one.write})
 	}
 	for _, j := range jobs {
-		if j.ctx.Err() != nil {
+		if !j.begin() {
 			j.done <- j.ctx.Err()
 			continue
 		}

@@ -19,22 +19,22 @@ func (w *world) removals() map[string]store.Removals {
 	w.Helper()
 	out, err := w.store.Removals(w.Context())
 	w.must(err)
-	for path, r := range out {
+	for key, r := range out {
 		if len(r.At) == 0 {
 			r.At = nil
 		}
-		out[path] = r
-		if reflect.ValueOf(r).IsZero() { // a store may keep the path
-			delete(out, path)
+		out[key] = r
+		if reflect.ValueOf(r).IsZero() { // a store may keep the key
+			delete(out, key)
 		}
 	}
 	return out
 }
 
 // changes changes the removals of a tenant.
-func (w *world) changes(path string, change func(r *store.Removals)) {
+func (w *world) changes(key string, change func(r *store.Removals)) {
 	w.Helper()
-	w.must(w.store.ChangeRemovals(w.Context(), path, func(r *store.Removals) error {
+	w.must(w.store.ChangeRemovals(w.Context(), key, func(r *store.Removals) error {
 		change(r)
 		return nil
 	}))
@@ -42,7 +42,7 @@ func (w *world) changes(path string, change func(r *store.Removals)) {
 
 // removes changes the removals of a tenant of both stores in a random way.
 func (p *pair) removes(rt *rapid.T) {
-	path := rapid.SampledFrom([]string{"one", "two", "one/organizations/acme"}).Draw(rt, "tenant")
+	key := rapid.SampledFrom([]string{"one", "two", "one/organizations/acme"}).Draw(rt, "tenant")
 	user, now := rapid.SampledFrom([]string{anna, bert, carla, "d", "e"}).Draw(rt, "user"), p.clock.now()
 	fails := errors.New("no")
 	do := map[string]func(*store.Removals) error{
@@ -70,7 +70,7 @@ func (p *pair) removes(rt *rapid.T) {
 	name := rapid.SampledFrom(names).Draw(rt, "do")
 	p.call("ChangeRemovals "+name, func(w *world) (any, error) {
 		var before store.Removals
-		err := w.store.ChangeRemovals(w.Context(), path, func(r *store.Removals) error {
+		err := w.store.ChangeRemovals(w.Context(), key, func(r *store.Removals) error {
 			before = *r
 			if before.At = maps.Clone(r.At); len(before.At) == 0 {
 				before.At = nil

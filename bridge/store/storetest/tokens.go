@@ -177,23 +177,23 @@ func (m *Memory) Removals(ctx context.Context) (map[string]store.Removals, error
 	}
 	defer m.mutex.Unlock()
 	out := map[string]store.Removals{}
-	for path, b := range m.held.brakes {
+	for key, b := range m.held.brakes {
 		r := b.Removals
 		r.At = maps.Clone(r.At)
-		out[path] = r
+		out[key] = r
 	}
 	return out, nil
 }
 
 // ChangeRemovals implements store.Ledger. A store that fails meanwhile keeps nothing.
-func (m *Memory) ChangeRemovals(ctx context.Context, path string, change func(*store.Removals) error) error {
+func (m *Memory) ChangeRemovals(ctx context.Context, key string, change func(*store.Removals) error) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
-	b := m.held.brakes[path]
+	b := m.held.brakes[key]
 	if b == nil {
 		b = &brake{free: semaphore.NewWeighted(1)}
-		m.held.brakes[path] = b
+		m.held.brakes[key] = b
 	}
 	m.mutex.Unlock()
 	if err := b.free.Acquire(ctx, 1); err != nil {
