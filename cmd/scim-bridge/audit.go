@@ -125,7 +125,7 @@ names, addresses and all values before and after. docs/reference/changes.md desc
 		},
 	}
 	configFlag(cmd, &config)
-	addTimes(cmd, &since, &until)
+	addTimes(cmd, "changes", &since, &until)
 	cmd.Flags().StringVar(&tenant, "tenant", "", "only the changes of the tenant with this `path`")
 	cmd.Flags().StringVar(&name, "file", "", "the `file` to write, which must not exist yet; default: standard output")
 	return cmd
