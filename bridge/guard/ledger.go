@@ -33,11 +33,6 @@ type Removals struct {
 	Holding bool      // whether the last removal was held
 }
 
-// LiftedSince reports whether somebody lifted the brake since its Lifted was before. The end of a lift is no lift.
-func (r *Removals) LiftedSince(before time.Time) bool {
-	return !r.Lifted.IsZero() && !r.Lifted.Equal(before)
-}
-
 // add records that a user was removed.
 func (r *Removals) add(id string, at time.Time) {
 	if r.At == nil {

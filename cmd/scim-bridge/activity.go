@@ -54,8 +54,7 @@ how long ago: 24h, 7d. A date means the begin of that day in UTC.`,
 	flags.StringVar(&f.filter.Code, "code", "", "only requests with this error `code`, such as value-taken")
 	flags.StringVar(&f.filter.Of, "of", "", "only the operations of the bulk request with this `id`")
 	flags.BoolVar(&f.filter.Failed, "failed", false, "only requests that were refused or failed")
-	flags.StringVar(&f.since, "since", "", "only requests from this `time` on: a date, a time, or how long ago (24h, 7d)")
-	flags.StringVar(&f.until, "until", "", "only requests before this `time`")
+	addTimes(cmd, "requests", &f.since, &f.until)
 	flags.IntVar(&f.filter.Limit, "limit", shown, "list at most this `number`; 0 for all")
 	flags.BoolVar(&f.oldest, "oldest", false, "list the oldest request first")
 	outputFlag(cmd, &f.output, asCSV)
@@ -246,10 +245,8 @@ for each hour before. A request to a path without a tenant has no tenant.`,
 		},
 	}
 	configFlag(cmd, &file)
-	flags := cmd.Flags()
-	flags.StringVar(&tenant, "tenant", "", "the `path` of a tenant; default: all tenants")
-	flags.StringVar(&since, "since", "", "only requests from this `time` on: a date, a time, or how long ago (24h, 7d)")
-	flags.StringVar(&until, "until", "", "only requests before this `time`")
+	cmd.Flags().StringVar(&tenant, "tenant", "", "the `path` of a tenant; default: all tenants")
+	addTimes(cmd, "requests", &since, &until)
 	outputFlag(cmd, &o, asCSV)
 	return cmd
 }

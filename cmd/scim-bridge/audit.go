@@ -128,7 +128,7 @@ follow each other have every change once, also a change that was recorded long a
 		},
 	}
 	configFlag(cmd, &config)
-	addTimes(cmd, &since, &until)
+	addTimes(cmd, "changes that were recorded", &since, &until)
 	cmd.Flags().StringVar(&tenant, "tenant", "", "only the changes of the tenant with this `path`")
 	cmd.Flags().StringVar(&name, "file", "", "the `file` to write, which must not exist yet; default: standard output")
 	return cmd

@@ -52,7 +52,7 @@ everything about one change.`,
 	flags.StringVar(&f.filter.User, "user", "", "everything about one user: an `id`, userName, address or externalId")
 	choiceFlag(cmd, &f.filter.Op, "op", "", "only this operation", admin.Ops()...)
 	choiceFlag(cmd, &f.filter.Outcome, "outcome", "", "only changes that ended like this", admin.Outcomes()...)
-	addTimes(cmd, &f.since, &f.until)
+	addTimes(cmd, "changes that were recorded", &f.since, &f.until)
 	flags.IntVar(&f.filter.Limit, "limit", shown, "list at most this `number`; 0 for all")
 	flags.BoolVar(&f.oldest, "oldest", false, "list the oldest change first")
 	outputFlag(cmd, &f.output, asCSV)
@@ -88,10 +88,10 @@ func warn(cmd *cobra.Command, warning string) {
 	}
 }
 
-// addTimes adds the flags that bound the time of a change.
-func addTimes(cmd *cobra.Command, since, until *string) {
-	cmd.Flags().StringVar(since, "since", "", "only changes that were recorded from this `time` on: a date, a time, or how long ago (24h, 7d)")
-	cmd.Flags().StringVar(until, "until", "", "only changes that were recorded before this `time`")
+// addTimes adds the flags that bound the time of what a command lists. what names it, such as "requests".
+func addTimes(cmd *cobra.Command, what string, since, until *string) {
+	cmd.Flags().StringVar(since, "since", "", "only "+what+" from this `time` on: a date, a time, or how long ago (24h, 7d)")
+	cmd.Flags().StringVar(until, "until", "", "only "+what+" before this `time`")
 }
 
 // timesOf reads the times of --since and --until. The zero time is no bound.
