@@ -30,6 +30,7 @@ TESTS = $(GO) test -race -shuffle=on -timeout 40m
 .PHONY: test
 test: lint ## Run every test, the real Keycloak included
 	$(RUN) -- $(TESTS) ./...
+	$(GO) test -shuffle=on ./bridge/store/... # many more random calls than with the race detector
 
 # Before 26.7 Keycloak takes the longer to make a realm the more there are, ten seconds at 300. So the packages that make
 # many have a server each there.

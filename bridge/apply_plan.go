@@ -40,12 +40,20 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	fact := factOf(r, *ch)
 	r.plan, r.change = ch.plan, &fact
 	if r.DryRun {
+		if ch.check != nil {
+			if err := ch.check(ctx); err != nil {
+				return apply.Outcome{}, err
+			}
+		}
 		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.rights)
 	}
 	s.begun(&fact, ch)
-	intent, err := s.intend(ctx, fact)
+	intent, err := s.intend(ctx, fact, ch.check)
 	if err != nil {
 		return apply.Outcome{}, err
+	}
+	if r.changes != nil {
+		r.changes(fact.ID)
 	}
 	err = errBrokeOff
 	defer func() { s.settle(ctx, r, intent, out, err) }()

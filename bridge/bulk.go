@@ -38,12 +38,13 @@ func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result
 	var data failedData
 	operations := request.Run(ctx, parallel, func(ctx context.Context, op bulk.Operation) bulk.Result {
 		if op.Refused != nil {
-			data.keep(op)
+			data.keep(op, "")
 			return s.result(c, op, Result{}, op.Refused)
 		}
-		came, err := s.operation(ctx, c, op)
+		var made change.ID
+		came, err := s.operation(ctx, c, op, func(id change.ID) { made = id })
 		if err != nil {
-			data.keep(op)
+			data.keep(op, made)
 		}
 		return s.result(c, op, came, err)
 	})
@@ -57,22 +58,29 @@ func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result
 type FailedOperation struct {
 	Method, Endpoint, ID string // as the client sent them
 	Data                 map[string]any
+	Change               change.ID // that it began; "" when it was refused before
 	Err                  *scim.Error
 }
 
-// failedData keeps the data of operations that failed. Its zero value is ready.
+// failedData keeps what is known of operations that failed. Its zero value is ready.
 type failedData struct {
 	mu       sync.Mutex
-	byNumber map[int]map[string]any
+	byNumber map[int]failedOperation
 }
 
-func (d *failedData) keep(op bulk.Operation) {
+// failedOperation is the data of an operation that failed, and the change that it began.
+type failedOperation struct {
+	data   map[string]any
+	change change.ID
+}
+
+func (d *failedData) keep(op bulk.Operation, made change.ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byNumber == nil {
-		d.byNumber = map[int]map[string]any{}
+		d.byNumber = map[int]failedOperation{}
 	}
-	d.byNumber[op.Number] = op.Data
+	d.byNumber[op.Number] = failedOperation{op.Data, made}
 }
 
 // failed are the operations that failed. One that was tried again can have succeeded.
@@ -85,17 +93,18 @@ func (d *failedData) failed(r *bulk.Request) []FailedOperation {
 			continue
 		}
 		op := r.Operations[i]
-		data := op.Data
-		if data == nil { // it began
-			data = d.byNumber[i]
+		kept := d.byNumber[i]
+		if op.Data != nil { // it did not begin
+			kept.data = op.Data
 		}
-		out = append(out, FailedOperation{op.Method, op.Endpoint, op.ID, data, result.Err})
+		out = append(out, FailedOperation{op.Method, op.Endpoint, op.ID, kept.data, kept.change, result.Err})
 	}
 	return out
 }
 
-// operation carries out an operation. A panic becomes an error of this operation.
-func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out Result, err error) {
+// operation carries out an operation, and calls changes with the change that it begins. A panic becomes an error of this
+// operation.
+func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation, changes func(change.ID)) (out Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -107,7 +116,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 			Detail: "the time of the request ended before this operation, so nothing was done; send the operation again, in a request with fewer operations",
 		}
 	}
-	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, DryRun: c.DryRun, bulk: true}
+	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, DryRun: c.DryRun, bulk: true, changes: changes}
 	if call.Origin == change.Request {
 		call.Origin = change.Bulk
 	}

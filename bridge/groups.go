@@ -50,7 +50,8 @@ func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, 
 	if err != nil {
 		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups, because this version of Keycloak has no groups of organizations and the operator configured no group of the realm for them; ask the operator")
 	}
-	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
+	unique, err := k.s.lockUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc)
+	if err != nil {
 		return planned{}, err
 	}
 	members, err := k.proven(ctx, r, doc[scim.AttrMembers])
@@ -64,7 +65,8 @@ func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, 
 	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
 	now := time.Now().Truncate(time.Millisecond)
 	p, after := plan.ForNewGroup(r.Tenant.Owner, state, parent, idsOf(members), own, roles, now)
-	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}, created: now}, nil
+	check := func(ctx context.Context) error { return k.s.unused(ctx, r, unique, doc) }
+	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}, created: now, check: check}, nil
 }
 
 func (k groupKind) desired(r *request, doc scim.Document) (desired, error) {

@@ -62,13 +62,51 @@ func (s *Service) begun(c *change.Change, ch *planned) {
 	}
 }
 
-// intend records a change before it is made.
-func (s *Service) intend(ctx context.Context, c change.Change) (Intent, error) {
+// recorded is the result of Recorder.Intend.
+type recorded struct {
+	intent Intent
+	err    error
+}
+
+// record records a change before it is made.
+func (s *Service) record(ctx context.Context, c change.Change) recorded {
 	intent, err := s.options.Recorder.Intend(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("record the change before it is made: %w", err)
+		err = fmt.Errorf("record the change before it is made: %w", err)
 	}
-	return intent, nil
+	return recorded{intent, err}
+}
+
+// intend is record, and makes the last checks of the plan meanwhile; check may be nil. When a check refuses the change,
+// the record is withdrawn.
+func (s *Service) intend(ctx context.Context, c change.Change, check func(context.Context) error) (Intent, error) {
+	if check == nil {
+		now := s.record(ctx, c)
+		return now.intent, now.err
+	}
+	done := make(chan recorded, 1)
+	go func() { done <- s.record(ctx, c) }()
+	refused := errBrokeOff // of a check that panics
+	defer func() {
+		if refused == nil {
+			return
+		}
+		if made := <-done; made.err == nil {
+			s.withdraw(ctx, made.intent, c)
+		}
+	}()
+	if refused = check(ctx); refused != nil {
+		return nil, refused
+	}
+	made := <-done
+	return made.intent, made.err
+}
+
+// withdraw withdraws the record of a change that is not begun.
+func (s *Service) withdraw(ctx context.Context, intent Intent, c change.Change) {
+	if err := intent.Withdraw(context.WithoutCancel(ctx), c); err != nil {
+		s.options.Log.Warn("the record of a change that was refused is still open; it is settled when the store answers", zap.String("tenant", c.Tenant), zap.Error(err))
+	}
 }
 
 // settle records how the request's change ended.

@@ -27,6 +27,7 @@ type journal struct {
 	mu                sync.Mutex
 	refuses, forgets  error // errors of Intend and of Settle
 	intended, settled []change.Change
+	withdrawn         []change.Change
 	errs              []error // with which changes were settled
 	ended             []error // errors of the contexts in which they were settled
 	intends           func()  // called when a change is intended; may be nil
@@ -46,6 +47,14 @@ func (j *journal) Settle(ctx context.Context, c change.Change, err error) error 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.settled, j.errs, j.ended = append(j.settled, c), append(j.errs, err), append(j.ended, ctx.Err())
+	return j.forgets
+}
+
+func (j *journal) Withdraw(ctx context.Context, c change.Change) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.intended = slices.DeleteFunc(j.intended, func(one change.Change) bool { return one.ID == c.ID })
+	j.withdrawn, j.ended = append(j.withdrawn, c), append(j.ended, ctx.Err())
 	return j.forgets
 }
 
@@ -71,6 +80,7 @@ type recordedService struct {
 	ann, jane, team string
 	came            bridge.Result // the result of the last request
 	writes          func()        // called before each call that changes something; may be nil
+	searches        func()        // called before each search for users; may be nil
 	steps           func()        // called after each step; may be nil
 	dry             bool          // whether all requests are dry runs
 	later           time.Duration // how far the bridge's clock is ahead
@@ -141,6 +151,9 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.writes != nil && r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/admin/") {
 		w.writes()
 	}
+	if w.searches != nil && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/users") {
+		w.searches()
+	}
 	return w.next.RoundTrip(r)
 }
 
@@ -153,7 +166,7 @@ func (o *recordedService) Step(string, error) {
 
 // forget empties the journal.
 func (o *recordedService) forget() {
-	o.intended, o.settled, o.errs, o.ended = nil, nil, nil, nil
+	o.intended, o.settled, o.withdrawn, o.errs, o.ended = nil, nil, nil, nil, nil
 	o.fake.ResetCalls()
 }
 

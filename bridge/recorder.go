@@ -21,6 +21,9 @@ type Intent interface {
 	// does not end with the request. An error is logged and does not change the answer, because Keycloak has the change
 	// already.
 	Settle(ctx context.Context, c change.Change, err error) error
+	// Withdraw says that the change was refused before it was begun, by a check that ran beside Intend. Nothing of the
+	// change is kept. It is called instead of Settle, and its context does not end with the request.
+	Withdraw(ctx context.Context, c change.Change) error
 }
 
 // Unrecorded is a Recorder that keeps nothing.
@@ -31,3 +34,6 @@ func (Unrecorded) Intend(context.Context, change.Change) (Intent, error) { retur
 
 // Settle implements Intent.
 func (Unrecorded) Settle(context.Context, change.Change, error) error { return nil }
+
+// Withdraw implements Intent.
+func (Unrecorded) Withdraw(context.Context, change.Change) error { return nil }

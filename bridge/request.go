@@ -30,7 +30,8 @@ type Call struct {
 	// DryRun says that nothing is written: the request is only planned and checked by the guard.
 	DryRun bool
 
-	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
+	bulk    bool            // whether it is an operation of a bulk request, whose answer shows no resource
+	changes func(change.ID) // called with the change that the request begins; may be nil
 }
 
 // request is a Call in the pipeline.
@@ -88,6 +89,9 @@ type planned struct {
 	ends bool
 	// created is when a new resource is created, as Keycloak will store it; zero for an existing resource.
 	created time.Time
+	// check makes the last checks of the plan, whose results the plan does not need: they run while the change is
+	// recorded. Nil for none.
+	check func(ctx context.Context) error
 }
 
 // desired is what a creation asks for: a document and its mapped state. A request maps the document once.

@@ -17,6 +17,15 @@ import (
 // looked up among the tenant's resources. No other request of the tenant can write the value in this process until this
 // request ends.
 func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.Unique, before, after scim.Document) error {
+	changed, err := s.lockUnique(ctx, r, unique, before, after)
+	if err != nil {
+		return err
+	}
+	return s.unused(ctx, r, changed, after)
+}
+
+// lockUnique locks the values that a change writes, and returns their attributes.
+func (s *Service) lockUnique(ctx context.Context, r *request, unique []mapping.Unique, before, after scim.Document) ([]mapping.Unique, error) {
 	changed := slices.DeleteFunc(slices.Clone(unique), func(u mapping.Unique) bool {
 		value := u.Value(after)
 		return value == "" || value == u.Value(before)
@@ -25,9 +34,11 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 	for i, u := range changed {
 		names[i] = r.Endpoint + " " + r.Tenant.Owner.Key + " " + u.Path.String() + " " + strings.ToLower(u.Value(after))
 	}
-	if err := s.lock(ctx, r, names...); err != nil {
-		return err
-	}
+	return changed, s.lock(ctx, r, names...)
+}
+
+// unused refuses the values of attributes that another resource has. The values are locked.
+func (s *Service) unused(ctx context.Context, r *request, changed []mapping.Unique, after scim.Document) error {
 	for _, u := range changed {
 		found, err := r.kind.find(ctx, r, directory.Query{Filter: &filter.Compare{Path: u.Path, Op: filter.Eq, Value: u.Value(after)}, Start: 1, Count: 2})
 		if err != nil {

@@ -48,10 +48,8 @@ func (k userKind) create(ctx context.Context, r *request, d desired) (planned, e
 	if err := proveManager(ctx, r, nil, doc); err != nil {
 		return planned{}, err
 	}
-	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc); err != nil {
-		return planned{}, err
-	}
-	if err := k.departed(ctx, r, doc); err != nil {
+	unique, err := k.s.lockUnique(ctx, r, r.uniqueOfUsers(), nil, doc)
+	if err != nil {
 		return planned{}, err
 	}
 	state, err := checked(r, nil, d.user)
@@ -68,7 +66,13 @@ func (k userKind) create(ctx context.Context, r *request, d desired) (planned, e
 	}
 	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Owner, state, joining, link, time.Now())
-	return planned{plan: p, op: change.Created, after: current{user: after}, created: after.Created}, nil
+	check := func(ctx context.Context) error {
+		if err := k.s.unused(ctx, r, unique, doc); err != nil {
+			return err
+		}
+		return k.departed(ctx, r, doc)
+	}
+	return planned{plan: p, op: change.Created, after: current{user: after}, created: after.Created, check: check}, nil
 }
 
 // leaving reduces a PUT that deactivates a user to the deactivation, when nothing else of the user may be changed.

@@ -17,6 +17,8 @@ type checker struct {
 	*report
 	dir string
 	env func(string) (string, bool)
+
+	unkeyed bool // the keys of the store are not read
 }
 
 func (k checker) config(c *Config) {

@@ -20,7 +20,28 @@ func Load(path string) (Config, []Problem) {
 	return load(path, os.LookupEnv)
 }
 
+// LoadUnkeyed is Load for a program that never opens the store: it does not read the file of the store's keys, and
+// Store.Keys is empty. An operator can then list and make tokens without the right to read the store.
+func LoadUnkeyed(path string) (Config, []Problem) {
+	return loadChecked(path, func(k checker, c *Config) {
+		k.unkeyed = true
+		k.config(c)
+	}, os.LookupEnv)
+}
+
+// LoadAdmin reads only the section admin of the file at path, and no other file, for a program that asks the running
+// bridge. The whole file must have known keys and values of the right types.
+func LoadAdmin(path string) (Admin, []Problem) {
+	c, problems := loadChecked(path, func(k checker, c *Config) { k.socket(&c.Admin) }, os.LookupEnv)
+	return c.Admin, problems
+}
+
 func load(path string, env func(string) (string, bool)) (Config, []Problem) {
+	return loadChecked(path, checker.config, env)
+}
+
+// loadChecked reads the file at path, and checks what was read.
+func loadChecked(path string, check func(checker, *Config), env func(string) (string, bool)) (Config, []Problem) {
 	c := Default()
 	r := newReport(path)
 	c.File, c.Files = path, r.files
@@ -30,7 +51,7 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 		return c, r.sorted()
 	}
 	if decodeFile(data, r, &c) {
-		checker{report: r, dir: filepath.Dir(path), env: env}.config(&c)
+		check(checker{report: r, dir: filepath.Dir(path), env: env}, &c)
 	}
 	return c, r.sorted()
 }

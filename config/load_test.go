@@ -439,3 +439,43 @@ func TestASocketWhereEverybodyMayWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestAPartOfTheConfigurationNeedsNotAllFiles: a command that asks the running bridge needs no
+// secret, and a command that never opens the store needs no key of the store.
+func TestAPartOfTheConfigurationNeedsNotAllFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	text := Render(Draft{
+		KeycloakURL: "http://127.0.0.1:8080", Realm: "acme", ClientID: "scim-bridge", SecretFile: "secret", TokensFile: "tokens.yaml", Socket: "control.sock", StoreFile: "store.db", StoreKeyFile: "store-key",
+	})
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a, problems := LoadAdmin(file); len(problems) > 0 || a.Socket != filepath.Join(dir, "control.sock") {
+		t.Errorf("LoadAdmin() = %+v, %v", a, problems)
+	}
+	for _, read := range []func(string) (Config, []Problem){Load, LoadUnkeyed} {
+		if _, problems := read(file); len(problems) == 0 {
+			t.Error("a configuration without its secret has no problem")
+		}
+	}
+	tokens := TokenList{Tokens: []Token{{Name: "idp", KeyID: "abcd1234", SHA256: Digest{1}}}}
+	for name, text := range map[string]string{"secret": "s3cret", "tokens.yaml": tokens.Render()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, problems := LoadUnkeyed(file); len(problems) > 0 || !c.Store.On() || c.Store.Keys.Reveal() != "" {
+		t.Errorf("LoadUnkeyed() = %+v, %v", c.Store, problems)
+	}
+	if _, problems := Load(file); len(problems) != 1 || problems[0].Path != "store.keyFile" {
+		t.Errorf("Load() finds %v", problems)
+	}
+	if err := os.WriteFile(file, []byte(text+"wrong: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := LoadAdmin(file); len(problems) != 1 || problems[0].Path != "wrong" {
+		t.Errorf("LoadAdmin() of an unknown key finds %v", problems)
+	}
+}

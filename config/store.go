@@ -58,9 +58,9 @@ type Retention struct {
 	// 250,000 requests, or with more than 128 MiB of them, loses its oldest requests earlier.
 	// Refused: less than 1d, except 0; more than 36500d.
 	Activity Duration `json:"activity"`
-	// MaxBytes is `maxBytes`: how large the database may be in bytes. Above this size the store removes its oldest
-	// requests until they use a quarter of it, and then its oldest changes, also when they are younger than `changes`. `0`
-	// is no limit.
+	// MaxBytes is `maxBytes`: how large the database may be in bytes, without its write-ahead log. Above this size the
+	// store removes its oldest requests until they use a quarter of it, and then its oldest changes, also when they are
+	// younger than `changes`. `0` is no limit.
 	// Default: `0`.
 	// Refused: less than 1048576, except 0.
 	MaxBytes int64 `json:"maxBytes"`
@@ -125,7 +125,7 @@ func (k checker) store(s *Store) {
 	if s.SQLite.File != "" {
 		k.database("store.sqlite.file", &s.SQLite.File)
 	}
-	if s.KeyFile != "" {
+	if s.KeyFile != "" && !k.unkeyed {
 		s.Keys = k.storeKeys("store.keyFile", &s.KeyFile, s.SQLite.File)
 	}
 }

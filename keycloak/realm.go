@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -22,6 +23,9 @@ type RealmSettings struct {
 	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores the events that AdminEvents lists
 	SCIMAPIEnabled              bool `json:"scimApiEnabled"`     // Keycloak's own SCIM API, 26.6 and newer
 	DefaultRole                 Role `json:"defaultRole"`        // the role that every user has
+	Attributes                  struct {
+		AdminEventsExpiration string `json:"adminEventsExpiration"` // see AdminEventsKept
+	} `json:"attributes"`
 	// AdminPermissionsEnabled says that fine-grained admin permissions decide for callers who have no role about users
 	// (26.2 and newer).
 	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`
@@ -36,6 +40,15 @@ func (c *Client) RealmSettings(ctx context.Context) (RealmSettings, error) {
 	var s RealmSettings
 	err := c.get(ctx, "get realm", "", nil, &s)
 	return s, err
+}
+
+// AdminEventsKept is how long the realm keeps admin events; 0 for ever.
+func (s RealmSettings) AdminEventsKept() time.Duration {
+	seconds, err := strconv.Atoi(s.Attributes.AdminEventsExpiration)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // Reach reads the realm's public description, without credentials. A realm that does not exist is NotFound.

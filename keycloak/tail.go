@@ -51,6 +51,50 @@ func NewTail(now time.Time, types ...string) *Tail {
 	return &Tail{types: types, newest: now.Add(-eventSkew), known: map[string]time.Time{}}
 }
 
+// TailPlace is how far a Tail has read. It outlives the process.
+type TailPlace struct {
+	Newest  time.Time            `json:"newest"` // event that was read
+	Settled time.Time            `json:"settled"`
+	Known   map[string]time.Time `json:"known"` // by the id of the event
+}
+
+// Place is how far the Tail has read.
+func (t *Tail) Place() TailPlace { return TailPlace{t.newest, t.settled, maps.Clone(t.known)} }
+
+// ResumeTail is a Tail that has read to a place. whole reports whether the realm still has the newest events that were
+// read before the place. Otherwise somebody deleted events, or it is another realm, and what happened since the place is
+// not known. The first Read passes the events since the place.
+func ResumeTail(ctx context.Context, events Events, p TailPlace, types ...string) (t *Tail, whole bool, err error) {
+	t = &Tail{types: types, newest: p.Newest, settled: p.Settled, known: map[string]time.Time{}}
+	since := t.since()
+	for id, at := range p.Known {
+		if !at.Before(since) {
+			t.known[id] = at
+		}
+	}
+	missing := len(t.known)
+	if missing == 0 {
+		return t, false, nil
+	}
+	found := map[string]bool{} // events can move to a later page meanwhile
+	for first := 0; missing > 0; first += MaxEvents {
+		list, err := events.AdminEvents(ctx, EventQuery{Since: since, First: first, Max: MaxEvents, Types: types})
+		if err != nil {
+			return nil, false, err
+		}
+		for _, e := range list {
+			if _, is := t.known[e.ID]; is && !found[e.ID] {
+				found[e.ID] = true
+				missing--
+			}
+		}
+		if len(list) < MaxEvents {
+			break
+		}
+	}
+	return t, missing == 0, nil
+}
+
 // Read passes every event that appeared since the last Read to take. After an error the next Read continues where this
 // one stopped.
 func (t *Tail) Read(ctx context.Context, events Events, now func() time.Time, take func(AdminEvent)) error {

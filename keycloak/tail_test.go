@@ -202,3 +202,76 @@ func TestATailFindsALateEventNearby(t *testing.T) {
 		t.Errorf("%d events were read to find one that was late; %s", got, m.missed())
 	}
 }
+
+// TestATailThatResumesHandsOverWhatAppearedMeanwhile, each event once, also one with a time before the place.
+func TestATailThatResumesHandsOverWhatAppearedMeanwhile(t *testing.T) {
+	t.Parallel()
+	m := newEventModel(1)
+	tail := keycloak.NewTail(m.now)
+	for range 250 { // several pages
+		m.add(m.now, 0)
+	}
+	m.add(m.now, longest-time.Second) // it appears after the place
+	m.readBy(t, tail, 0)
+	place := tail.Place()
+	m.now = m.now.Add(time.Hour)
+	for range 250 {
+		m.add(m.now, 0)
+	}
+	again, whole, err := keycloak.ResumeTail(t.Context(), m, place)
+	if err != nil || !whole {
+		t.Fatalf("whole %t, %v", whole, err)
+	}
+	m.readBy(t, again, 0)
+	for _, e := range m.events {
+		if m.seen[e.ID] != 1 {
+			t.Errorf("event %s is handed over %d times", e.ID, m.seen[e.ID])
+		}
+	}
+}
+
+// TestAPlaceWhoseEventsAreGoneIsNotWhole: somebody deleted events, it is another realm, or no event was ever read.
+func TestAPlaceWhoseEventsAreGoneIsNotWhole(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		events int
+		lost   func(m *eventModel) keycloak.Events
+	}{
+		"deleted":                {3, func(m *eventModel) keycloak.Events { m.clear(); return m }},
+		"the newest one deleted": {3, func(m *eventModel) keycloak.Events { m.cleared[2] = true; return m }},
+		"another realm":          {3, func(*eventModel) keycloak.Events { return newEventModel(2) }},
+		"no event":               {0, func(m *eventModel) keycloak.Events { return m }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newEventModel(1)
+			tail := keycloak.NewTail(m.now)
+			for range c.events {
+				m.add(m.now, 0)
+			}
+			m.readBy(t, tail, 0)
+			if _, whole, err := keycloak.ResumeTail(t.Context(), c.lost(m), tail.Place()); err != nil || whole {
+				t.Errorf("whole %t, %v", whole, err)
+			}
+		})
+	}
+	m := newEventModel(1)
+	m.add(m.now, 0)
+	tail := keycloak.NewTail(m.now)
+	m.readBy(t, tail, 0)
+	m.answers = 1
+	if _, _, err := keycloak.ResumeTail(t.Context(), m, tail.Place()); keycloak.KindOf(err) != keycloak.Unavailable {
+		t.Errorf("during an outage: %v", err)
+	}
+}
+
+func TestHowLongARealmKeepsAdminEvents(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"86400": 24 * time.Hour, "": 0, "0": 0, "-1": 0, "a day": 0} {
+		var s keycloak.RealmSettings
+		s.Attributes.AdminEventsExpiration = text
+		if got := s.AdminEventsKept(); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+}

@@ -44,7 +44,8 @@ type Request struct {
 	// Detail and Document are only there for a write that was refused or failed.
 	Detail   string         `json:"detail,omitempty"`
 	Document map[string]any `json:"document,omitempty"`
-	// Missing says why such a write has no document, or not all of it; "" when nothing is missing.
+	// Missing says why a request that was refused or failed has no document or no detail, or not all of it; "" when
+	// nothing is missing.
 	Missing string `json:"missing,omitempty"`
 	// Path is the path of the request below the endpoint, when it is known and the request can be sent again.
 	Path string `json:"path,omitempty"`
@@ -102,6 +103,9 @@ func missing(a store.Activity) string {
 	}
 	if a.Password {
 		texts = append(texts, "the client sent a password, which is never kept")
+	}
+	if a.Code != "" && a.Document == nil && !a.Erased {
+		texts = append(texts, "the detail of the error is only kept with a document, because it can name a person; docs/reference/errors.md explains the code")
 	}
 	if a.Erased {
 		texts = append(texts, "a person was erased")

@@ -48,6 +48,8 @@ type Bridge interface {
 	Refresh()
 	// ReadKeys gives the store the keys that its key file has now.
 	ReadKeys() error
+	// Late returns how many changes wait in memory until the store answers again. They have ended.
+	Late() int
 }
 
 // Brake is the removal brake (guard.Brake).

@@ -53,6 +53,8 @@ func (f *fake) Refresh() { f.refreshed++ }
 
 func (f *fake) ReadKeys() error { return f.err }
 
+func (*fake) Late() int { return 0 }
+
 func (f *fake) Revoke(_ context.Context, realm, revocation string) error {
 	f.revoked = append(f.revoked, realm+" "+revocation)
 	return f.err

@@ -34,9 +34,9 @@ func (e NoChangeError) Error() string { return e.Text }
 type Entry struct {
 	ID           string         `json:"id"`
 	Position     store.Position `json:"position"`
-	Begun        time.Time      `json:"begun,omitzero"`
-	Settled      time.Time      `json:"settled"`
-	Tenant       string         `json:"tenant"` // its path
+	Begun        time.Time      `json:"begun"`   // when the change was made
+	Settled      time.Time      `json:"settled"` // when its end was recorded: later for a change that waited for the store, or that a crash left open
+	Tenant       string         `json:"tenant"`  // its path
 	Realm        string         `json:"realm"`
 	Organization *Organization  `json:"organization,omitempty"`
 	Actor        Actor          `json:"actor"`
@@ -87,6 +87,9 @@ func viewOf(e store.Entry) Entry {
 		Actor: Actor(e.Actor), Origin: string(e.Origin), Op: string(e.Op), Resource: Resource{e.Resource.Type, e.Resource.ID, nameIn(e)},
 		Outcome: string(e.Outcome), Reason: e.Reason, Recovered: e.Recovered, Erased: e.Erased, Steps: e.Steps, Done: e.Done,
 		Before: e.Before, After: e.After, MembersAdded: e.MembersAdded, MembersRemoved: e.MembersRemoved,
+	}
+	if e.Begun.IsZero() {
+		out.Begun = out.Settled
 	}
 	if e.Organization != (change.Organization{}) {
 		out.Organization = new(Organization(e.Organization))
@@ -238,9 +241,23 @@ func (a *Admin) fresh(ctx context.Context) (warning string, err error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = a.o.Store.Flush(limited)
-	if err == nil || ctx.Err() != nil {
+	late := a.o.Bridge.Late()
+	switch {
+	case ctx.Err() != nil:
 		return "", ctx.Err()
+	case err == nil && late > 0:
+		return "the newest changes are missing: " + waitTexts(late), nil
+	case err == nil:
+		return "", nil
 	}
 	a.o.Log.Warn("the journal lacks the newest changes", zap.Error(err))
 	return "the newest changes are missing, because the store could not write them: " + err.Error(), nil
+}
+
+// waitTexts says how many changes wait in memory.
+func waitTexts(n int) string {
+	if n == 1 {
+		return "1 change waits in the memory of the bridge until the store takes it, and is lost when the bridge ends before"
+	}
+	return fmt.Sprintf("%d changes wait in the memory of the bridge until the store takes them, and are lost when the bridge ends before", n)
 }

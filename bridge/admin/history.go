@@ -20,7 +20,7 @@ type Known struct {
 	Realm   string    `json:"realm"`
 	Name    string    `json:"name,omitempty"` // the last userName
 	Entries int       `json:"entries"`        // about this user
-	Last    time.Time `json:"last"`           // of the last of these entries
+	Last    time.Time `json:"last"`           // when the change of the last of these entries was made
 }
 
 // Found is what the journal has about a person.
@@ -162,7 +162,7 @@ func (a *Admin) applied(ctx context.Context, id string, users []Known, tenants m
 
 // with adds an entry to what is known about a user. name is "" when the entry has no name of the user.
 func (u Known) with(e store.Entry, name string) Known {
-	u.Realm, u.Name, u.Last = e.Realm, cmp.Or(name, u.Name), inUTC(e.Settled)
+	u.Realm, u.Name, u.Last = e.Realm, cmp.Or(name, u.Name), viewOf(e).Begun
 	u.Entries++
 	return u
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -570,5 +571,14 @@ func TestTheLogHasWhatAnOperatorDidWithTheStore(t *testing.T) {
 	}
 	if want := []string{"the operator wrote a backup of the store", "the operator sealed the store with its newest key"}; !slices.Equal(lines, want) {
 		t.Errorf("the log has %q, want %q", lines, want)
+	}
+}
+
+// TestAnErasureIsOfTheOperator: its entry has the actor of every other command of the operator.
+func TestAnErasureIsOfTheOperator(t *testing.T) {
+	t.Parallel()
+	by := (&tenant.Tenant{}).Operator().Actor
+	if want := (change.Actor{Kind: string(by.Kind), Name: by.Name, KeyID: by.KeyID}); store.Eraser() != want {
+		t.Errorf("the actor is %+v, want %+v", store.Eraser(), want)
 	}
 }

@@ -54,7 +54,7 @@ type Stats struct {
 	Bytes   int64  `json:"bytes"`
 	Open    int64  `json:"open"`              // changes that have not ended
 	Oldest  int64  `json:"oldestMillis"`      // the age of the oldest open change, in milliseconds
-	Waiting int64  `json:"waiting"`           // changes that have ended and are not written yet
+	Waiting int64  `json:"waiting"`           // changes that have ended, and whose end is only in the memory of the bridge
 	Head    string `json:"head"`              // the text of the last link
 	Warning string `json:"warning,omitempty"` // why changes wait; "" when none waits
 
@@ -68,12 +68,16 @@ func (a *Admin) StoreStats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	late := a.o.Bridge.Late()
 	s, err := a.o.Store.Stats(ctx)
+	if err != nil && late > 0 {
+		err = fmt.Errorf("%w; %s", err, waitTexts(late))
+	}
 	if err != nil {
 		return Stats{}, err
 	}
 	head, err := a.o.Store.Head(ctx)
-	return Stats{s.Entries, s.Bytes, s.Open, s.Oldest.Milliseconds(), s.Waiting, head.String(), warning, s.Activities, s.Dropped}, err
+	return Stats{s.Entries, s.Bytes, s.Open, s.Oldest.Milliseconds(), s.Waiting + int64(late), head.String(), warning, s.Activities, s.Dropped}, err
 }
 
 // Backup writes a copy of the store to a new file of the machine on which the bridge runs. The warning says that the

@@ -234,13 +234,16 @@ func adminHosts(a config.Admin) []string {
 func (a *App) serviceOptions(tenants *tenant.Registry, recorder bridge.Recorder) bridge.Options {
 	c := a.config
 	return bridge.Options{
-		Log:            a.log,
-		Tenants:        tenants,
-		Observer:       a.metrics,
-		Recorder:       recorder,
-		Locker:         &apply.Locks{},
-		Ledger:         a.ledger(),
-		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan},
+		Log:      a.log,
+		Tenants:  tenants,
+		Observer: a.metrics,
+		Recorder: recorder,
+		Locker:   &apply.Locks{},
+		Ledger:   a.ledger(),
+		Directory: directory.Options{
+			MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan,
+			Snapshots: a.snapshots(), Program: a.options.Version, ObserveRestore: a.restored,
+		},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
 		ErrorDocs:  string(c.Server.ErrorDocs),
 		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,

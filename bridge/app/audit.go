@@ -17,6 +17,10 @@ type audit struct{ log *zap.Logger }
 func (a audit) Intend(context.Context, change.Change) (bridge.Intent, error) { return a, nil }
 
 // Settle implements bridge.Intent.
+// Withdraw implements bridge.Intent. There is no record of a change that was not begun.
+func (audit) Withdraw(context.Context, change.Change) error { return nil }
+
+// Settle implements bridge.Intent.
 func (a audit) Settle(ctx context.Context, c change.Change, _ error) error {
 	observe.Audit(ctx, a.log, observe.Write{
 		Tenant: c.Tenant, Actor: c.Actor.Kind, Client: c.Actor.Name, KeyID: c.Actor.KeyID, Resource: c.Resource.Type, ID: c.Resource.ID, Plan: c.Steps, Done: c.Done, Result: string(c.Outcome), Reason: c.Reason, Recovered: c.Recovered,

@@ -4,9 +4,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
@@ -34,6 +36,15 @@ func (a *App) Narrow(late int) { a.keeper.maxLate = late }
 
 // Prune removes old entries, as Serve does every hour.
 func (a *App) Prune(ctx context.Context) { a.keeper.prune(ctx) }
+
+// PruneSince replaces what Prune knows of the time since the start.
+func (a *App) PruneSince(since func() (wall, steady time.Duration)) { a.keeper.since = since }
+
+// RunPrune removes old entries of a store as Serve does, until the context ends.
+func RunPrune(ctx context.Context, s store.Store, r store.Retention) {
+	j := newJournal(s, false, zap.NewNop(), observe.NewMetrics(prometheus.NewRegistry(), "", 0))
+	newKeeper(j, nil, func() store.Retention { return r }).runPrune(ctx)
+}
 
 // Retain sets which entries Prune keeps.
 func (a *App) Retain(r store.Retention) { a.keeper.retention = func() store.Retention { return r } }

@@ -46,6 +46,9 @@ type Installed struct {
 	BaseURL string `json:"baseURL,omitempty"`
 	Token   string `json:"token,omitempty"`
 	Config  string `json:"config"`
+	// StoreKey is the file with the key of the store; "" when Config had a store before. Nobody can read the store
+	// without the key.
+	StoreKey string `json:"storeKey,omitempty"`
 	// Kept is set when Config existed already: the file to which the new configuration was written instead.
 	Kept string `json:"kept,omitempty"`
 	// Missing are the lines of Kept that are not in Config.
@@ -54,8 +57,9 @@ type Installed struct {
 
 // MissingLine is a line to add to a configuration, and its place.
 type MissingLine struct {
-	Below string `json:"below"` // the path of its parent, as realms.acme.tenants[0]; "" for the top level
-	Line  string `json:"line"`
+	Below  string `json:"below"`  // the path of its parent, as realms.acme.tenants[0]; "" for the top level
+	Line   string `json:"line"`   // without its indentation; it begins with a dash only when the line before it is missing too
+	Indent int    `json:"indent"` // the spaces before the line
 }
 
 // Write creates the directory with config.yaml, the client's secret, a token and the key of a store. It does not change
@@ -67,7 +71,11 @@ func (i Installation) Write(secret string) (Installed, error) {
 		d.CredentialKeyFile = CredentialKeyName
 	}
 	file := filepath.Join(i.Dir, ConfigName)
-	if err := errors.Join(os.MkdirAll(i.Dir, 0o700), i.addStore(&d, file)); err != nil {
+	if err := os.MkdirAll(i.Dir, 0o700); err != nil {
+		return Installed{}, err
+	}
+	key, err := i.addStore(&d, file)
+	if err != nil {
 		return Installed{}, err
 	}
 	if _, err := os.Stat(file); err == nil {
@@ -78,7 +86,7 @@ func (i Installation) Write(secret string) (Installed, error) {
 			return Installed{}, err
 		}
 		missing, err := missingLines(file, config.Render(d))
-		return Installed{Config: file, Kept: file + next, Missing: missing}, err
+		return Installed{Config: file, StoreKey: key, Kept: file + next, Missing: missing}, err
 	}
 	token, keyID, sum := auth.NewToken()
 	tokens := config.TokenList{Tokens: []config.Token{{
@@ -92,10 +100,10 @@ func (i Installation) Write(secret string) (Installed, error) {
 		return Installed{}, fmt.Errorf("the new configuration has a problem: %s", problems[0])
 	}
 	if i.Every {
-		return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), tenant.OrganizationPath(d.Realm, "ALIAS")), Config: file}, nil
+		return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), tenant.OrganizationPath(d.Realm, "ALIAS")), Config: file, StoreKey: key}, nil
 	}
 	path := c.Realms[d.Realm].Tenants[0].Path
-	return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+	return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file, StoreKey: key}, nil
 }
 
 // CommandLine joins words into a command line. A shell splits it into the same words.
@@ -124,15 +132,16 @@ func (i Installation) writeCredentials(tokens config.TokenList) error {
 	return writeNew(filepath.Join(i.Dir, CredentialKeyName), rand.Text()+rand.Text())
 }
 
-// addStore adds a new store and makes its key. The store of an existing configuration stays where it is: another store
-// would not have its history.
-func (i Installation) addStore(d *config.Draft, file string) error {
+// addStore adds a new store and makes its key, and returns the file of the key. The store of an existing configuration
+// stays where it is, because another store would not have its history; then addStore returns "".
+func (i Installation) addStore(d *config.Draft, file string) (key string, err error) {
 	if c, _ := config.Load(file); c.Store.On() { // also when the file has a problem
 		d.StoreFile, d.StoreKeyFile = i.beside(c.Store.SQLite.File), i.beside(string(c.Store.KeyFile))
-		return nil
+		return "", nil
 	}
 	d.StoreFile, d.StoreKeyFile = StoreName, StoreKeyName
-	return writeNew(filepath.Join(i.Dir, StoreKeyName), config.NewStoreKey()+"\n")
+	key = filepath.Join(i.Dir, StoreKeyName)
+	return key, writeNew(key, config.NewStoreKey()+"\n")
 }
 
 // beside is the name of a file as the configuration in the directory writes it.
@@ -179,15 +188,24 @@ func missingLines(file, text string) ([]MissingLine, error) {
 	}
 	var out []MissingLine
 	var path keyPath
+	before := false // whether the line before is missing
 	for line := range strings.Lines(text) {
 		bare := bareLine(line)
 		if bare == "" || strings.HasPrefix(bare, "#") {
 			continue
 		}
 		below := path.enter(line)
-		if !has[bare] && !strings.HasPrefix(bare, "clientSecretFile:") {
-			out = append(out, MissingLine{below, bare})
+		missing := !has[bare] && !strings.HasPrefix(bare, "clientSecretFile:")
+		if missing {
+			whole, _, _ := strings.Cut(strings.TrimSpace(line), " #")
+			whole = strings.TrimSpace(whole)
+			indent := len(line) - len(strings.TrimLeft(line, " "))
+			if !before { // the item of the list is there already
+				indent, whole = indent+len(whole)-len(bare), bare
+			}
+			out = append(out, MissingLine{below, whole, indent})
 		}
+		before = missing
 	}
 	return out, nil
 }

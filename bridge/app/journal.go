@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -42,13 +43,15 @@ type journal struct {
 	begun  map[change.ID]struct{} // the changes that this process makes now, and the late changes
 	closed map[change.ID]struct{} // settled since the last sweep; the store may still call them open
 	late   []lateChange           // oldest end first
-	size   int                    // of late, and of the late changes that have not ended
+	// running are the late changes that have not ended, as they were intended.
+	running map[change.ID]lateChange
+	size    int // of late and running
 	// unwritten says that the last change could not be recorded, and unkept that the last work on the store failed. Each
 	// is repaired by its own success, because a full disk can still be read.
 	unwritten, unkept bool
 }
 
-// lateChange is a change that has ended, and whose end the store does not have.
+// lateChange is a change whose end the store does not have, and perhaps not its beginning either.
 type lateChange struct {
 	change.Change
 
@@ -69,7 +72,7 @@ func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Me
 	metrics.Journal()
 	return &journal{
 		audit: audit{log}, log: log, metrics: metrics, store: s, goesOn: goesOn, patience: patience, maxLate: maxLate, catching: semaphore.NewWeighted(1),
-		begun: map[change.ID]struct{}{}, closed: map[change.ID]struct{}{},
+		begun: map[change.ID]struct{}{}, closed: map[change.ID]struct{}{}, running: map[change.ID]lateChange{},
 	}
 }
 
@@ -105,7 +108,9 @@ func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, e
 	}
 	out.late, out.size = reason, j.reserve(sizeOf(c))
 	kept := out.size > 0
-	if !kept {
+	if kept {
+		j.run(lateChange{Change: c, reason: reason, size: out.size})
+	} else {
 		j.end(c.ID)
 	}
 	j.metrics.Unjournalled(reason, kept)
@@ -158,7 +163,12 @@ func (i *intent) Settle(ctx context.Context, c change.Change, failure error) err
 		i.keep(lateChange{Change: c, reason: i.late, size: i.size})
 		return nil
 	}
-	err := i.call(ctx, func(ctx context.Context) error { return i.store.Settle(ctx, c) })
+	err := i.call(ctx, func(ctx context.Context) error {
+		if err := i.intendUnknown(ctx); err != nil {
+			return err
+		}
+		return i.store.Settle(ctx, c)
+	})
 	switch {
 	case err == nil:
 		i.settled(c.ID)
@@ -175,6 +185,19 @@ func (i *intent) Settle(ctx context.Context, c change.Change, failure error) err
 	}
 	i.keep(lateChange{Change: c, size: size, open: true})
 	return nil
+}
+
+// Withdraw implements bridge.Intent. When the store does not answer, a sweep finds the change open, and finds nothing of it
+// in Keycloak.
+func (i *intent) Withdraw(ctx context.Context, c change.Change) error {
+	if r := observe.FromContext(ctx); r != nil {
+		r.Changed("", "")
+	}
+	defer i.end(c.ID)
+	if i.late != "" && !i.drop(c.ID) {
+		return nil
+	}
+	return i.call(ctx, func(ctx context.Context) error { return i.store.Withdraw(ctx, c.ID) })
 }
 
 // call calls the store, and waits at most as long as the journal's patience.
@@ -239,9 +262,29 @@ func (j *journal) reserve(size int) int {
 	return size
 }
 
+// run notes a late change that begins.
+func (j *journal) run(l lateChange) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.running[l.ID] = l
+}
+
+// drop forgets a late change that was not begun after all. It reports whether the store has its intent.
+func (j *journal) drop(id change.ID) (open bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := j.running[id]
+	delete(j.running, id)
+	j.size -= l.size
+	return l.open
+}
+
+// keep notes a late change that has ended.
 func (j *journal) keep(l lateChange) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	l.open = l.open || j.running[l.ID].open
+	delete(j.running, l.ID)
 	j.late = append(j.late, l)
 }
 
@@ -291,7 +334,14 @@ func (j *journal) oldest() (lateChange, bool) {
 	return j.late[0], true
 }
 
-// unknown counts the late changes of which the store has nothing.
+// waits counts the late changes.
+func (j *journal) waits() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.late)
+}
+
+// unknown counts the late changes that have ended, and of which the store has nothing.
 func (j *journal) unknown() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -302,6 +352,41 @@ func (j *journal) unknown() int {
 		}
 	}
 	return n
+}
+
+// unintended are the late changes of which the store has nothing, as they were intended, oldest first.
+func (j *journal) unintended() []change.Change {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []change.Change
+	for _, l := range j.late {
+		if !l.open {
+			l.Outcome, l.Done, l.Reason = "", 0, ""
+			out = append(out, l.Change)
+		}
+	}
+	for _, l := range j.running {
+		if !l.open {
+			out = append(out, l.Change)
+		}
+	}
+	slices.SortFunc(out, func(a, b change.Change) int { return cmp.Compare(a.ID, b.ID) }) // an id begins with its time
+	return out
+}
+
+// intended notes that the store has the beginning of a late change.
+func (j *journal) intended(id change.ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if l, is := j.running[id]; is {
+		l.open = true
+		j.running[id] = l
+	}
+	for i := range j.late {
+		if j.late[i].ID == id {
+			j.late[i].open = true
+		}
+	}
 }
 
 // done forgets the oldest late change.
@@ -348,25 +433,31 @@ func (j *journal) catchUp(ctx context.Context, open map[change.ID]struct{}) erro
 	return nil
 }
 
+// intendUnknown gives the store the beginnings that it lacks. A change that is settled before would not overlap with
+// them, although they ran at the same time.
+func (j *journal) intendUnknown(ctx context.Context) error {
+	if len(j.unintended()) == 0 {
+		return nil
+	}
+	if err := j.catching.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer j.catching.Release(1)
+	return j.intendLate(ctx, nil)
+}
+
 // intendLate gives the store the beginnings of all late changes before the end of any: they ran at the same time, and
-// their memberships may overlap.
+// their memberships may overlap. The caller holds catching.
 func (j *journal) intendLate(ctx context.Context, open map[change.ID]struct{}) error {
-	j.mu.Lock()
-	late := slices.Clone(j.late)
-	j.mu.Unlock()
-	for i, l := range late {
-		if _, is := open[l.ID]; !is && !l.open {
-			intended := l.Change
-			intended.Outcome, intended.Done, intended.Reason = "", 0, ""
+	for _, c := range j.unintended() {
+		if _, is := open[c.ID]; !is {
 			// The store can have it all the same, because it can fail after its commit. Settle finds that out.
-			if err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, intended) }); isAway(err) {
+			if err := j.call(ctx, func(ctx context.Context) error { return j.store.Intend(ctx, c) }); isAway(err) {
 				return err
 			}
 			j.tell(&j.unwritten, nil)
 		}
-		j.mu.Lock()
-		j.late[i].open = true
-		j.mu.Unlock()
+		j.intended(c.ID)
 	}
 	return nil
 }

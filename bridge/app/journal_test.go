@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -138,12 +139,17 @@ func newStoredBridge(t *testing.T) *storedBridge {
 	return newStoredBridgeThat(t, config.OnFailureRefuse)
 }
 
-// newStoredBridgeThat makes a bridge with store.onFailure.
-func newStoredBridgeThat(t *testing.T, onFailure config.OnFailure) *storedBridge {
+// newStoredBridgeThat makes a bridge with store.onFailure, and further settings.
+func newStoredBridgeThat(t *testing.T, onFailure config.OnFailure, more ...func(*config.Config)) *storedBridge {
 	t.Helper()
 	b := &storedBridge{fake: keycloaktest.NewFake(t), memory: storetest.NewMemory(nil), read: &reader{}}
 	b.store = &brokenStore{Store: b.memory}
-	b.Bridge = apptest.NewStoredBridge(t, b.fake.Server(), b.store, func(c *config.Config) { c.Store.OnFailure = onFailure })
+	b.Bridge = apptest.NewStoredBridge(t, b.fake.Server(), b.store, func(c *config.Config) {
+		c.Store.OnFailure = onFailure
+		for _, edit := range more {
+			edit(c)
+		}
+	})
 	b.App.ReadWith(b.read)
 	b.jane = b.Create(t, "/Users", `{"userName":"jane","title":"Boss"}`)
 	b.joe = b.Create(t, "/Users", `{"userName":"joe"}`)
@@ -335,6 +341,33 @@ func TestWhatEndsAccessGoesOnWithoutTheStore(t *testing.T) {
 				t.Errorf("the log tells %v", told)
 			}
 		})
+	}
+}
+
+// TestChangesThatWaitAreCountedAndMissed: the operator learns how many changes wait in memory, no view pretends to have
+// them, and nobody is forgotten while a change of the person may wait.
+func TestChangesThatWaitAreCountedAndMissed(t *testing.T) {
+	t.Parallel()
+	b := newStoredBridge(t)
+	b.memory.Fail(errDisk)
+	b.wantMade(t, apptest.BadRequest{Method: http.MethodDelete, Path: "/Users/" + b.jane})
+	const waits = "1 change waits in the memory of the bridge"
+	if _, err := b.App.Admin.StoreStats(t.Context()); err == nil || !strings.Contains(err.Error(), waits) {
+		t.Errorf("StoreStats() of a store that does not answer = %v", err)
+	}
+	b.memory.Fail(nil)
+	if stats, err := b.App.Admin.StoreStats(t.Context()); err != nil || stats.Waiting != 1 || !strings.Contains(stats.Warning, waits) {
+		t.Errorf("StoreStats() = %+v, %v", stats, err)
+	}
+	if answer, err := b.App.Admin.Changes(t.Context(), admin.Filter{}, func(admin.Entry) error { return nil }); err != nil || !strings.Contains(answer.Warning, waits) {
+		t.Errorf("Changes() = %+v, %v", answer, err)
+	}
+	if n, err := b.App.Admin.Forget(t.Context(), b.jane); err == nil || n > 0 || !strings.Contains(err.Error(), waits) {
+		t.Errorf("Forget() = %d, %v", n, err)
+	}
+	b.App.KeepStore(t.Context(), time.Now())
+	if stats, err := b.App.Admin.StoreStats(t.Context()); err != nil || stats.Waiting != 0 || stats.Warning != "" {
+		t.Errorf("StoreStats() after the store took the change = %+v, %v", stats, err)
 	}
 }
 

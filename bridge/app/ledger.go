@@ -97,7 +97,7 @@ func (c *ledgerCall) call(r *guard.Removals) error {
 	if c.failed = c.change(r); c.failed != nil {
 		return c.failed
 	}
-	if !r.Lifted.Equal(before) {
+	if (*store.Removals)(r).LiftedSince(before) {
 		c.lifted = new(clone(r))
 		return nil
 	}
@@ -119,7 +119,7 @@ func (c *ledgerCall) inMemory(cause error) error {
 	if err := c.change(&next); err != nil {
 		return err
 	}
-	if !next.Lifted.Equal(c.last.Lifted) {
+	if (*store.Removals)(&next).LiftedSince(c.last.Lifted) {
 		return fmt.Errorf("%w: %w", errNotLifted, cause)
 	}
 	c.last, c.late = next, true
@@ -157,11 +157,7 @@ func follow(last, r *guard.Removals) {
 	last.At = at
 }
 
-func clone(r *guard.Removals) guard.Removals {
-	out := *r
-	out.At = maps.Clone(r.At)
-	return out
-}
+func clone(r *guard.Removals) guard.Removals { return guard.Removals((*store.Removals)(r).Clone()) }
 
 // stored calls the store. The patience is for the work of the store, and not for change, which may count users in
 // Keycloak.

@@ -102,11 +102,46 @@ func TestABrakeOverAStoreIsABrakeInMemory(t *testing.T) {
 				tested = guard.NewBrake(clock, ledger)
 			},
 			"grow": func(rt *rapid.T) { users = rapid.IntRange(0, 30).Draw(rt, "users") },
+			"jump": func(rt *rapid.T) { // of the clock; what a brake in memory forgets meanwhile, the store would still have
+				if away {
+					return
+				}
+				now = now.Add(time.Duration(rapid.IntRange(-100, 100).Draw(rt, "hours")) * 30 * time.Minute)
+			},
 			"wait": func(rt *rapid.T) {
 				now = now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "minutes")) * time.Minute)
 			},
 		})
 	})
+}
+
+// TestAClockThatJumpsBackWithoutTheStoreLiftsNothing: the lift of a clock that was ahead ends in memory.
+func TestAClockThatJumpsBackWithoutTheStoreLiftsNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	clock := func() time.Time { return now }
+	memory := storetest.NewMemory(clock)
+	ledger := app.NewLedger(memory, zap.NewNop())
+	brake, of := guard.NewBrake(clock, ledger), braked("acme")
+	if err := brake.Lift(t.Context(), of); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(-3 * time.Hour)
+	memory.Fail(errDisk)
+	for _, answer := range []bool{false, true} {
+		if answer {
+			memory.Fail(nil)
+			if err := ledger.CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if state, _ := brake.State(t.Context(), of); state != "clear" {
+			t.Errorf("when the store answers (%t), the brake is %q", answer, state)
+		}
+	}
+	if all, err := memory.Removals(t.Context()); err != nil || !all[guard.LedgerKey(of)].Lifted.IsZero() {
+		t.Errorf("the store has %+v, %v", all, err)
+	}
 }
 
 // stuckLedger is a store whose answer never comes, before or after the change.

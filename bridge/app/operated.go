@@ -75,6 +75,14 @@ func (o operated) ReadKeys() error {
 	return nil
 }
 
+// Late implements admin.Bridge.
+func (o operated) Late() int {
+	if o.a.keeper == nil {
+		return 0
+	}
+	return o.a.keeper.waits()
+}
+
 // metricState is the operator's view of the bridge in the form that the metrics need.
 func (a *App) metricState() observe.State {
 	out := observe.State{

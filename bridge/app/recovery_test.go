@@ -8,7 +8,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	logtest "go.uber.org/zap/zaptest/observer"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -191,6 +194,55 @@ func TestMembershipsThatWereChangedTwiceAtTheSameTimeAreRead(t *testing.T) {
 	}
 }
 
+// TestALateMembershipOverlapsWithAnEarlierOne: one change was begun before the store was away and is settled after it,
+// and the other was made meanwhile, or still runs when the first is settled.
+func TestALateMembershipOverlapsWithAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	for name, runs := range map[string]bool{"it has ended": false, "it still runs": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newStoredBridgeThat(t, config.OnFailureContinue)
+			begin := func() (bridge.Intent, change.Change) {
+				t.Helper()
+				c := interrupted("acme", "g", 0)
+				c.ID, c.Resource.Type, c.MembersAdded = change.NewID(), "Group", []string{"u"}
+				in, err := b.App.Journal().Intend(t.Context(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Outcome = change.Done
+				return in, c
+			}
+			settle := func(in bridge.Intent, c change.Change) {
+				t.Helper()
+				if err := in.Settle(t.Context(), c, nil); err != nil {
+					t.Error(err)
+				}
+			}
+			early, first := begin()
+			b.memory.Fail(errDisk)
+			late, second := begin()
+			if !runs {
+				settle(late, second)
+			}
+			b.memory.Fail(nil)
+			settle(early, first)
+			if runs {
+				settle(late, second)
+			}
+			for range 2 {
+				b.App.KeepStore(t.Context(), time.Now())
+			}
+			if diff := cmp.Diff([]string{"updated done", "updated done", "observed done"}, b.since(t)); diff != "" {
+				t.Errorf("the journal (-want +got):\n%s", diff)
+			}
+			if n := b.open(t); n != 0 {
+				t.Errorf("%d changes are open", n)
+			}
+		})
+	}
+}
+
 // TestTheHeadOfTheJournalIsInTheLog: at the start, every five minutes, and at the end.
 func TestTheHeadOfTheJournalIsInTheLog(t *testing.T) {
 	t.Parallel()
@@ -238,6 +290,53 @@ func TestOldEntriesAreRemoved(t *testing.T) {
 	if b.logged("old changes and requests cannot be removed") != 1 {
 		t.Error("a failure is not told")
 	}
+}
+
+// TestNothingIsRemovedWhileTheClockIsWrong: a clock that jumped ahead would make young entries old.
+func TestNothingIsRemovedWhileTheClockIsWrong(t *testing.T) {
+	t.Parallel()
+	b := newStoredBridge(t)
+	b.App.Retain(store.Retention{Changes: time.Nanosecond})
+	for ahead, removes := range map[time.Duration]bool{
+		0: true, 59 * time.Minute: true, -59 * time.Minute: true, 61 * time.Minute: false, -61 * time.Minute: false, 1000 * 24 * time.Hour: false,
+	} {
+		b.Create(t, "/Groups", `{"displayName":"`+fmt.Sprint(ahead)+`"}`)
+		warnings := b.logged("old changes and requests are not removed")
+		b.App.PruneSince(func() (wall, steady time.Duration) { return 90*time.Minute + ahead, 90 * time.Minute })
+		b.App.Prune(t.Context())
+		if left := len(b.entries(t)); (left == 0) != removes {
+			t.Errorf("when the clock is %s ahead, %d entries are left", ahead, left)
+		}
+		if told := b.logged("old changes and requests are not removed") > warnings; told == removes {
+			t.Errorf("when the clock is %s ahead, the log tells: %t", ahead, told)
+		}
+	}
+}
+
+// TestABridgeThatOftenRestartsRemovesOldEntriesToo: the first removal is soon after the start, and the others each hour.
+func TestABridgeThatOftenRestartsRemovesOldEntriesToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := storetest.NewMemory(nil)
+		var running sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		running.Go(func() { app.RunPrune(ctx, memory, store.Retention{Changes: time.Minute}) })
+		for _, after := range []time.Duration{5 * time.Minute, time.Hour, time.Hour} {
+			c := interrupted("acme", "u", 0)
+			intend(t, memory, c)
+			c.Outcome = change.Done
+			if err := memory.Settle(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after)
+			synctest.Wait()
+			if left := len(entriesOf(t, memory)); left != 0 {
+				t.Errorf("after %s %d entries are left", after, left)
+			}
+		}
+		cancel()
+		running.Wait()
+	})
 }
 
 // TestTheMetricsShowTheStore, and no value that could not be read.

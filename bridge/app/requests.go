@@ -30,7 +30,7 @@ func (r requests) Request(q server.Request) {
 	for _, o := range slices.Backward(q.Operations) {
 		one := store.Activity{
 			ID: string(change.NewID()), At: q.At, Tenant: a.Tenant, Realm: a.Realm, Actor: a.Actor, Origin: q.Origin, Of: a.ID,
-			Method: o.Method, Route: o.Route, Resource: change.Resource{Type: o.Type, ID: o.ID}, Status: o.Status, Code: string(o.Code),
+			Method: o.Method, Route: o.Route, Resource: change.Resource{Type: o.Type, ID: o.ID}, Status: o.Status, Code: string(o.Code), Change: change.ID(o.Change),
 		}
 		if one.Origin == change.Request {
 			one.Origin = change.Bulk

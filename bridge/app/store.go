@@ -26,7 +26,11 @@ const (
 	patience   = 3 * time.Second // for one call of the store
 	roundEvery = 5 * time.Second
 	headEvery  = 5 * time.Minute
+	pruneFirst = 2 * time.Minute // after the start: a bridge that restarts often also removes old entries
 	pruneEvery = time.Hour
+	pruneLimit = time.Minute // for the first removal, when a start has other work to do
+	// clockDrift is how much the clock may move against the time that has passed, before it makes no entry old.
+	clockDrift = time.Hour
 	tellEvery  = time.Minute // the same problem of a tenant in the log
 	closing    = 10 * time.Second
 )
@@ -124,7 +128,12 @@ func (a *App) KeepStore(ctx context.Context, now time.Time) {
 // program that never calls Serve calls it.
 func (a *App) Close(ctx context.Context) {
 	if a.keeper != nil {
-		a.keeper.ending.Do(func() { a.keeper.stop(ctx) })
+		a.keeper.ending.Do(func() {
+			saving, cancel := context.WithTimeout(ctx, closing)
+			defer cancel()
+			a.saveIndexes(saving, 0)
+			a.keeper.stop(ctx)
+		})
 	}
 }
 
@@ -146,6 +155,7 @@ type keeper struct {
 	first     change.ID                 // the ids of this process are after it, and those of earlier processes before it
 	also      func(ctx context.Context) // gives the store what else waits in memory, in each round; may be nil
 	awaits    func(change.Change) bool  // whether the tenant of a change may still come
+	since     func() (wall, steady time.Duration)
 
 	ending sync.Once
 	round  sync.Mutex // held by one round at a time; it guards the fields below
@@ -159,7 +169,16 @@ type keeper struct {
 }
 
 func newKeeper(j *journal, read keycloakReader, retention func() store.Retention) *keeper {
-	return &keeper{journal: j, read: read, retention: retention, first: change.NewID(), told: map[string]time.Time{}}
+	return &keeper{journal: j, read: read, retention: retention, first: change.NewID(), since: sinceNow(), told: map[string]time.Time{}}
+}
+
+// sinceNow measures the time from now on, by the clock that somebody can set and by a clock that nobody sets.
+func sinceNow() func() (wall, steady time.Duration) {
+	began := time.Now()
+	return func() (wall, steady time.Duration) {
+		now := time.Now()
+		return now.Round(0).Sub(began.Round(0)), now.Sub(began)
+	}
 }
 
 // start settles what an earlier process left open, before the bridge serves requests. After the limit the rest is left
@@ -175,8 +194,19 @@ func (k *keeper) run(ctx context.Context) {
 	every(ctx, roundEvery, func() { k.work(ctx, time.Now()) })
 }
 
-// runPrune removes old entries every hour until the context ends. Its steps can take longer than a round.
+// runPrune removes old entries soon after the start, and then every hour until the context ends. Its steps can take
+// longer than a round.
 func (k *keeper) runPrune(ctx context.Context) {
+	first := time.NewTimer(pruneFirst)
+	defer first.Stop()
+	select {
+	case <-first.C:
+		short, cancel := context.WithTimeout(ctx, pruneLimit)
+		k.prune(short)
+		cancel()
+	case <-ctx.Done():
+		return
+	}
 	every(ctx, pruneEvery, func() { k.prune(ctx) })
 }
 
@@ -365,9 +395,16 @@ func (k *keeper) problem(now time.Time, tenant, what string, err error) {
 	k.log.Warn(what, zap.String("tenant", tenant), zap.Error(err))
 }
 
-// prune removes entries that are older than the retention.
+// prune removes entries that are older than the retention. A clock that jumped ahead would make young entries old: then
+// prune only removes what is too large.
 func (k *keeper) prune(ctx context.Context) {
-	n, err := k.store.Prune(ctx, k.retention())
+	r := k.retention()
+	if wall, steady := k.since(); (wall - steady).Abs() > clockDrift {
+		k.log.Warn("old changes and requests are not removed from the store, because the clock of the machine moved: correct the clock, or restart the bridge if the clock is right, such as after a pause",
+			zap.Duration("moved", wall-steady))
+		r.Changes, r.Activity = 0, 0
+	}
+	n, err := k.store.Prune(ctx, r)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		k.log.Warn("old changes and requests cannot be removed from the store", zap.Error(err))

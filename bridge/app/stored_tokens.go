@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,21 @@ type storedTokens struct {
 	waits  int                            // the suspended tokens that the log knows of
 	uses   map[store.Credential]time.Time // of this process, as recorded
 	unkept map[store.Credential]time.Time // of uses, what the store does not have
+	here   map[revokedToken]revokedHere   // the revocations that the last read may not have
+}
+
+// revokedToken names a token that was revoked.
+type revokedToken struct {
+	of  store.Owner
+	sum store.Sum
+}
+
+// revokedHere is a revocation that this process knows before it reads it in the store.
+type revokedHere struct {
+	store.Revocation
+
+	kept  bool // the store has it
+	begun int  // the reads that may have begun before the store had it
 }
 
 // knownTokens is what the last read found.
@@ -59,15 +75,15 @@ type knownTokens struct {
 }
 
 func newStoredTokens(s store.Tokens, log *zap.Logger) *storedTokens {
-	return &storedTokens{store: s, log: log, now: time.Now, patience: patience, uses: map[store.Credential]time.Time{}, unkept: map[store.Credential]time.Time{}}
+	return &storedTokens{store: s, log: log, now: time.Now, patience: patience, uses: map[store.Credential]time.Time{}, unkept: map[store.Credential]time.Time{}, here: map[revokedToken]revokedHere{}}
 }
 
-// Token implements auth.Tokens. A token that is not in the store is found also while the store is away. It compares
-// every token, so that the time does not show which token was similar.
+// Token implements auth.Tokens. A token that is not in the store is found also while the store is away, unless the store
+// has its revocation. It compares every token, so that the time does not show which token was similar.
 func (s *storedTokens) Token(ctx context.Context, t *tenant.Tenant, sum store.Sum) (*tenant.Token, error) {
 	found, err := auth.TenantTokens{}.Token(ctx, t, sum)
 	of := store.OwnerOf(t)
-	if found != nil && fromOrganization(t) && s.Revoked(of, sum) {
+	if s.Revoked(of, sum) {
 		return nil, err
 	}
 	known, unknowable := s.current(ctx)
@@ -81,6 +97,8 @@ func (s *storedTokens) Token(ctx context.Context, t *tenant.Tenant, sum store.Su
 		}
 	}
 	switch {
+	case s.Revoked(of, sum): // current may have read the revocation
+		return nil, err
 	case found != nil:
 		return found, err
 	case unknowable != nil:
@@ -92,10 +110,6 @@ func (s *storedTokens) Token(ctx context.Context, t *tenant.Tenant, sum store.Su
 	}
 	return &kept.Token, nil
 }
-
-// fromOrganization reports whether the tokens of a tenant are in the attributes of its organization, where people who
-// edit organizations can write.
-func fromOrganization(t *tenant.Tenant) bool { return t.Found || t.OfOrganization }
 
 // errTokensAway says that the last read of the tokens is too old.
 var errTokensAway = errors.New("the store does not answer, and the tokens were last read more than a minute ago")
@@ -183,6 +197,10 @@ func (s *storedTokens) readOnce(ctx context.Context) error {
 	if before := s.known.Load(); before == nil || before.number < number { // else a read that began later is done
 		s.known.Store(next)
 	}
+	maps.DeleteFunc(s.here, func(id revokedToken, r revokedHere) bool { // every read that begins from now on has it
+		_, is := next.revoked[id.of][id.sum]
+		return r.Ended(began) || number > r.begun && (is || r.kept)
+	})
 	s.mu.Unlock()
 	s.tell(state.Forged, suspended)
 	return nil
@@ -236,15 +254,28 @@ func (s *storedTokens) HasTokens(of store.Owner) bool {
 	return known != nil && len(known.of[of]) > 0
 }
 
-// Revoked reports whether the store has the revocation of a token. What was read once counts also while the store is
-// away.
+// Revoked reports whether a token was revoked, whatever its place. A revocation counts as soon as this process knows it,
+// and also while the store is away.
 func (s *storedTokens) Revoked(of store.Owner, sum store.Sum) bool {
-	known := s.known.Load()
-	if known == nil {
-		return false
+	s.mu.Lock()
+	_, is := s.here[revokedToken{of, sum}]
+	known := s.known.Load() // under the lock: a revocation moves from here to known
+	s.mu.Unlock()
+	if is || known == nil {
+		return is
 	}
-	_, is := known.revoked[of][sum]
+	_, is = known.revoked[of][sum]
 	return is
+}
+
+// refuse refuses tokens from now on. kept says that the store has the revocations.
+func (s *storedTokens) refuse(kept bool, list ...store.Revocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range list {
+		id := revokedToken{r.Of, r.SHA256}
+		s.here[id] = revokedHere{r, kept || s.here[id].kept, s.begun}
+	}
 }
 
 // LastUse implements admin.Tokens.
@@ -314,7 +345,13 @@ func (s *storedTokens) AddToken(ctx context.Context, t store.Token) error {
 
 // RevokeToken implements admin.Tokens.
 func (s *storedTokens) RevokeToken(ctx context.Context, of store.Owner, sum store.Sum) error {
-	return s.change(ctx, func(ctx context.Context) error { return s.store.RevokeToken(ctx, of, sum) })
+	return s.change(ctx, func(ctx context.Context) error {
+		err := s.store.RevokeToken(ctx, of, sum)
+		if err == nil {
+			s.refuse(true, store.Revocation{Of: of, SHA256: sum})
+		}
+		return err
+	})
 }
 
 // AcceptTokens implements admin.Tokens.
@@ -350,21 +387,13 @@ const mostRevocations = 10_000
 // copyRevocations copies the revocations that Keycloak has into the store. Afterwards nobody undoes a revocation by an
 // edit in Keycloak.
 func (s *storedTokens) copyRevocations(ctx context.Context, name string, list realm.Revoked) {
-	known := s.known.Load()
-	if known == nil {
-		return
-	}
-	n := 0
-	for of, sums := range known.revoked {
-		if of.Realm == name {
-			n += len(sums)
-		}
-	}
+	kept := s.revocationsOf(name)
 	var added []store.Revocation
 	for _, r := range list {
 		one := revocationOf(name, r)
-		if _, is := known.revoked[one.Of][one.SHA256]; !is && !one.Ended(s.now()) && n+len(added) < mostRevocations {
-			added = append(added, one)
+		id := revokedToken{one.Of, one.SHA256}
+		if stored, is := kept[id]; !stored && !one.Ended(s.now()) && (is || len(kept) < mostRevocations) {
+			added, kept[id] = append(added, one), true
 		}
 	}
 	if len(added) > 0 {
@@ -372,14 +401,43 @@ func (s *storedTokens) copyRevocations(ctx context.Context, name string, list re
 	}
 }
 
+// revocationsOf are the revocations of a realm that this process knows. The value says whether the store was read with
+// the revocation.
+func (s *storedTokens) revocationsOf(name string) map[revokedToken]bool {
+	out := map[revokedToken]bool{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.here {
+		if id.of.Realm == name {
+			out[id] = false
+		}
+	}
+	if known := s.known.Load(); known != nil {
+		for _, r := range known.Revoked {
+			if r.Of.Realm == name {
+				out[revokedToken{r.Of, r.SHA256}] = true
+			}
+		}
+	}
+	return out
+}
+
 // revocationOf is a revocation of Keycloak in the form of the store.
 func revocationOf(name string, r realm.RevokedToken) store.Revocation {
 	return store.Revocation{Of: store.Owner{Realm: name, Key: r.Organization}, SHA256: r.SHA256, KeyID: r.KeyID, Expires: r.Expires}
 }
 
-// revoke records revocations that Keycloak has. When the store does not answer, the next check of the realm tries again.
+// revoke records revocations that Keycloak has. They count at once. When the store does not answer, the next check of the
+// realm tries again.
 func (s *storedTokens) revoke(ctx context.Context, list ...store.Revocation) {
-	err := s.change(ctx, func(ctx context.Context) error { return s.store.Revoke(ctx, list...) })
+	s.refuse(false, list...)
+	err := s.change(ctx, func(ctx context.Context) error {
+		err := s.store.Revoke(ctx, list...)
+		if err == nil {
+			s.refuse(true, list...)
+		}
+		return err
+	})
 	if err != nil {
 		s.log.Warn("a revocation in Keycloak is not yet in the store", zap.String("realm", list[0].Of.Realm), zap.Error(err))
 	}

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -238,7 +240,7 @@ func TestTokensWithoutTheirStore(t *testing.T) {
 	want := func(when, known, unknown string) {
 		t.Helper()
 		wantAnswer(t, when+" a token of the store", good, known)
-		wantAnswer(t, when+" a revoked token", gone, unknown)
+		wantAnswer(t, when+" a revoked token", gone, "401 credential-invalid")
 		wantAnswer(t, when+" a token that nobody knows", foreign, unknown)
 		wantAnswer(t, when+" a token that was cut", cut, "401 credential-malformed")
 		wantAnswer(t, when+" the token of the file", b, "200")
@@ -267,6 +269,113 @@ func TestTokensWithoutTheirStore(t *testing.T) {
 	wantAnswer(t, "in the next outage a token of the store", good, "200")
 	clock.passes(30 * time.Second)
 	wantAnswer(t, "in the next outage a token of the store", good, "503 credential-keys-unavailable")
+}
+
+// unreadStore has tokens that cannot be read after a change, or that a read has as they were before the change.
+type unreadStore struct {
+	*storetest.Memory
+
+	before func()     // the change happens after a read began, and before it ends; nil for no such read
+	unread bool       // reads fail
+	mu     sync.Mutex // guards before and unread
+}
+
+func (s *unreadStore) set(before func(), unread bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.unread = before, unread
+}
+
+func (s *unreadStore) Tokens(ctx context.Context) (store.TokenState, error) {
+	s.mu.Lock()
+	before, unread := s.before, s.unread
+	s.before = nil
+	s.mu.Unlock()
+	if unread {
+		return store.TokenState{}, store.ErrAway
+	}
+	state, err := s.Memory.Tokens(ctx)
+	if before != nil {
+		before()
+	}
+	return state, err
+}
+
+// TestARevokedTokenIsRefusedAtOnce, although the tokens cannot be read again, and although a read that began before the
+// revocation ends after it. It is refused also when the file of a tenant has the token.
+func TestARevokedTokenIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	memory := &unreadStore{Memory: storetest.NewMemory(nil)}
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil)
+	clock := clocked(b)
+	unread, during, kept := added(t, b, "unread", nil), added(t, b, "during", nil), added(t, b, "kept", nil)
+	revoke := func(name string) error {
+		_, err := b.App.Admin.RevokeToken(t.Context(), b.Path(t), name)
+		return err
+	}
+	memory.set(nil, true)
+	if err := revoke("unread"); err == nil || !strings.Contains(err.Error(), "it is done") {
+		t.Errorf("a revocation after which nothing can be read: %v", err)
+	}
+	wantAnswer(t, "a revoked token while nothing can be read", unread, "401 credential-invalid")
+	memory.set(func() {
+		memory.set(nil, true)
+		if err := revoke("during"); err == nil || !strings.Contains(err.Error(), "it is done") {
+			t.Errorf("a revocation during a read: %v", err)
+		}
+		memory.set(nil, false)
+	}, false)
+	clock.passes(2 * time.Minute) // the next request waits for a read
+	wantAnswer(t, "another token", kept, "200")
+	wantAnswer(t, "a token that was revoked during a read", during, "401 credential-invalid")
+	clock.passes(2 * time.Minute)
+	wantAnswer(t, "another token", kept, "200")
+	for name, token := range map[string]apptest.Bridge{"unread": unread, "during": during} {
+		wantAnswer(t, "after a read the revoked token "+name, token, "401 credential-invalid")
+	}
+}
+
+// TestARevocationOfTheStoreCountsForEveryPlace, also for the token of a file.
+func TestARevocationOfTheStoreCountsForEveryPlace(t *testing.T) {
+	t.Parallel()
+	memory := storetest.NewMemory(nil)
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil)
+	wantAnswer(t, "the token of the file", b, "200")
+	of := store.OwnerOf(b.App.Watcher.Tenants.ByPath(b.Path(t)))
+	if err := memory.Revoke(t.Context(), store.Revocation{Of: of, SHA256: sha256.Sum256([]byte(b.Token))}); err != nil {
+		t.Fatal(err)
+	}
+	again := b.Restarted(t, memory)
+	wantAnswer(t, "the token of the file", again, "401 credential-invalid")
+	memory.Fail(errDisk)
+	clocked(again).passes(time.Hour)
+	wantAnswer(t, "while the store is away the token of the file", again, "401 credential-invalid")
+}
+
+// TestARevocationInKeycloakCountsAtOnce although the store does not answer, and is in the store when the store answers.
+func TestARevocationInKeycloakCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	memory := storetest.NewMemory(nil)
+	c := apptest.NewStoredEvery(t, keycloaktest.NewFake(t).Server(), memory)
+	c.Check(t)
+	acme, kept := organizationToken(t, c, "acme", "entra"), organizationToken(t, c, "acme", "kept")
+	c.Check(t)
+	wantAnswer(t, "the token", acme, "200")
+	own := c.Realm.App.Watcher.Realms.Client(c.Realm.Realm)
+	revoked := tenant.Token{KeyID: "k", SHA256: sha256.Sum256([]byte(acme.Token)), Expires: time.Now().Add(time.Hour)}
+	if err := realm.Revoke(t.Context(), own, realm.Revocation(c.IDs["acme"], revoked), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	memory.Fail(errDisk)
+	c.Check(t)
+	wantAnswer(t, "the revoked token while the store is away", acme, "401 credential-invalid")
+	wantAnswer(t, "another token", kept, "200")
+	memory.Fail(nil)
+	c.Check(t)
+	if state, err := memory.Tokens(t.Context()); err != nil || len(state.Revoked) != 1 {
+		t.Errorf("the store has the revocations %v, %v", state.Revoked, err)
+	}
+	wantAnswer(t, "then the revoked token", acme, "401 credential-invalid")
 }
 
 // TestSuspendedTokens are refused, with a reason for the client and a remedy for the operator, until the operator

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -120,7 +121,7 @@ func (c Client) open(ctx context.Context, method, path string, query url.Values)
 	}
 	res, err := c.HTTP().Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w on %s; scim-bridge serve with the same configuration starts one: %w", ErrAbsent, c.Socket, err)
+		return nil, c.unanswered(err)
 	}
 	if res.StatusCode == http.StatusOK {
 		return res.Body, nil
@@ -134,4 +135,20 @@ func (c Client) open(ctx context.Context, method, path string, query url.Values)
 		err = why.err()
 	}
 	return nil, errors.Join(err, res.Body.Close())
+}
+
+// unanswered is the error of a request without an answer. Where no bridge listens, the text of the system would only
+// repeat that.
+func (c Client) unanswered(err error) error {
+	dial, is := errors.AsType[*net.OpError](err)
+	switch {
+	case is && dial.Op == "dial" && errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w on %s for this user: run the command as the user of the bridge", ErrAbsent, c.Socket)
+	case is && dial.Op == "dial" && !errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w on %s; scim-bridge serve with the same configuration starts one", ErrAbsent, c.Socket)
+	}
+	if request, is := errors.AsType[*url.Error](err); is {
+		err = request.Err // without the URL, which only the two programs use
+	}
+	return fmt.Errorf("%w on %s: %w", ErrAbsent, c.Socket, err)
 }

@@ -45,6 +45,8 @@ func (b *bridgeOf) Refresh() { b.refreshed.Add(1) }
 
 func (*bridgeOf) ReadKeys() error { return nil }
 
+func (*bridgeOf) Late() int { return 0 }
+
 func (*bridgeOf) Revoke(_ context.Context, realm, revocation string) error {
 	if realm == "" {
 		return nil
@@ -201,6 +203,23 @@ func TestAnAnswerThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestABridgeThatBreaksOffIsReported with the cause, and without a URL that only the two programs use.
+func TestABridgeThatBreaksOffIsReported(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control.sock")
+	listener, err := control.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	breaks := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }) //nolint:forbidigo // net/http then closes the connection
+	server := &http.Server{Handler: breaks, ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	if _, err := (control.Client{Socket: path}).Tenants(t.Context()); err == nil || err.Error() != "no bridge answers on "+path+": EOF" {
+		t.Errorf("Tenants() = %v", err)
+	}
+}
+
 // TestWhatABridgeLeftIsTakenOver: a bridge replaces the socket of a bridge that ended, and no other file.
 func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	t.Parallel()
@@ -216,7 +235,7 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (control.Client{Socket: path}).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "no bridge answers on "+path) {
+	if _, err := (control.Client{Socket: path}).Tenants(t.Context()); err == nil || err.Error() != "no bridge answers on "+path+"; scim-bridge serve with the same configuration starts one" {
 		t.Errorf("Tenants() of a bridge that is gone = %v", err)
 	}
 	second, err := control.Listen(t.Context(), path)

@@ -345,7 +345,7 @@ func FuzzChangesOfAnyQuery(f *testing.F) {
 	f.Add("until=-1&limit=99999999999999999999&%zz;")
 	registry := servedRegistry(f)
 	s := storetest.NewMemory(nil)
-	h := control.Handler(admin.New(admin.Options{Now: time.Now, Tenants: registry, Store: s}), http.NotFoundHandler())
+	h := control.Handler(admin.New(admin.Options{Now: time.Now, Tenants: registry, Store: s, Bridge: &bridgeOf{}}), http.NotFoundHandler())
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, path := range []string{"/changes", "/history", "/change"} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)

@@ -78,6 +78,14 @@ type Options struct {
 	Invalidations Invalidations
 	// ObserveScan gets the duration of each scan that filled an index; may be nil.
 	ObserveScan func(tenant, resourceType string, took time.Duration, err error)
+	// Snapshots keep the indexes over a restart; nil for none.
+	Snapshots Snapshots
+	// Program is the version of the program. A snapshot of another version is not used, because it may compare values in
+	// another way.
+	Program string
+	// ObserveRestore gets the number of indexes that a snapshot of a realm brought back, and how long that took. With err
+	// the snapshot of the realm, or the index of a tenant in it, is not used. It may be nil.
+	ObserveRestore func(realmOrTenant string, indexes int, took time.Duration, err error)
 }
 
 // Directory finds the resources of all tenants, and keeps indexes of them. It is safe for
@@ -96,6 +104,12 @@ type realmState struct {
 	feed    feed
 	members memberships
 	former  chan struct{} // limits the searches for former values to one at a time
+
+	restored bool // the snapshot was read; guarded by feed.mu
+
+	saving     sync.Mutex // held while a snapshot is written; it guards the fields below
+	savedAt    time.Time
+	savedState string // of the last snapshot, see savedRealm
 }
 
 func (d *Directory) realm(name string) *realmState {
@@ -171,6 +185,9 @@ func New(o Options) *Directory {
 	if o.ObserveScan == nil {
 		o.ObserveScan = func(string, string, time.Duration, error) {}
 	}
+	if o.ObserveRestore == nil {
+		o.ObserveRestore = func(string, int, time.Duration, error) {}
+	}
 	if o.Invalidations == nil {
 		o.Invalidations = &MemoryInvalidations{}
 	}
@@ -190,6 +207,8 @@ type tenantIndexes struct {
 	ownedOnly    bool
 	organization tenant.Organization
 
+	restored string // what identity returns, of indexes of a snapshot whose tenant has not asked yet; "" else
+
 	users, groups *keptIndex
 }
 
@@ -207,9 +226,17 @@ func (d *Directory) indexesOf(t *tenant.Tenant) *tenantIndexes {
 		if *s == want {
 			return s
 		}
+		if s.restored != "" && s.restored == want.identity(d.options.Program) {
+			s.users.belong(t, t.Mapping.User)
+			s.groups.belong(t, t.Mapping.Group)
+			d.tenants[t.Path] = &want
+			return &want
+		}
 		d.drop(s)
 	}
-	want.users, want.groups = newKeptIndex(d, t, t.Mapping.User), newKeptIndex(d, t, t.Mapping.Group)
+	want.users, want.groups = newKeptIndex(d, t.Path), newKeptIndex(d, t.Path)
+	want.users.belong(t, t.Mapping.User)
+	want.groups.belong(t, t.Mapping.Group)
 	d.tenants[t.Path] = &want
 	return &want
 }

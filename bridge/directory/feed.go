@@ -47,10 +47,14 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 		return true, nil
 	}
 	if last.IsZero() || now.Sub(last) > maxGap {
-		d.forgetRealm(v.Tenant.Realm) // writes since the last poll are not known
-		f.tail = keycloak.NewTail(now)
+		if f.tail, err = d.restore(ctx, v, r); err == nil && f.tail == nil {
+			d.forgetRealm(v.Tenant.Realm) // writes since the last poll are not known
+			f.tail = keycloak.NewTail(now)
+		}
 	}
-	err = f.tail.Read(ctx, v.Events, d.options.Now, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
+	if err == nil {
+		err = f.tail.Read(ctx, v.Events, d.options.Now, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
+	}
 	if err == nil {
 		f.at.Store(&now)
 		return true, nil

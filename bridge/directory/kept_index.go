@@ -37,8 +37,11 @@ type keptIndex struct {
 	base   string // URL of its service root
 	rt     *scim.ResourceType
 
+	unpacking sync.Mutex // held by unpack
+
 	mu        sync.Mutex
 	table     *index.Table
+	packed    []byte    // the table of a snapshot that no query has needed yet; table is empty then
 	size      int       // of the table, as counted in Directory.used
 	scannedAt time.Time // when the last complete scan began; zero when no scan is usable
 	outdated  int       // how often outdate was called
@@ -57,15 +60,24 @@ type keptIndex struct {
 	joined     map[string]bool   // names of users who joined, when the event had no id
 }
 
-func newKeptIndex(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *keptIndex {
-	x := &keptIndex{d: d, tenant: t.Path, base: t.BaseURL, rt: rt}
+// newKeptIndex makes an index of a tenant at a path, which belong completes.
+func newKeptIndex(d *Directory, path string) *keptIndex {
+	x := &keptIndex{d: d, tenant: path}
 	x.empty()
 	return x
 }
 
+// belong sets the configuration of the tenant, before the first query.
+func (x *keptIndex) belong(t *tenant.Tenant, rt *scim.ResourceType) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.base, x.rt = t.BaseURL, rt
+	x.table = index.New(rt, x.base)
+}
+
 // empty starts again without resources. The caller holds x.mu, or nobody else has x yet.
 func (x *keptIndex) empty() {
-	x.table, x.scannedAt = index.New(x.rt, x.base), time.Time{}
+	x.table, x.packed, x.scannedAt = index.New(x.rt, x.base), nil, time.Time{}
 	x.lastWrites, x.stale, x.joined = map[string]uint64{}, map[string]bool{}, map[string]bool{}
 	x.account()
 }
@@ -80,7 +92,7 @@ func (x *keptIndex) drop() {
 
 // account counts the memory. The caller holds x.mu.
 func (x *keptIndex) account() {
-	size := x.table.Bytes()
+	size := x.table.Bytes() + len(x.packed)
 	x.d.used.Add(int64(size - x.size))
 	x.size = size
 }
@@ -88,6 +100,9 @@ func (x *keptIndex) account() {
 func (x *keptIndex) status() (Status, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.packed != nil {
+		return Status{}, false
+	}
 	out := Status{Type: x.rt.Name, Resources: x.table.Len(), Bytes: x.size, Age: x.d.options.Now().Sub(x.scannedAt)}
 	if path, ok := x.externalID(); ok {
 		out.WithoutKey, out.SharedID = x.table.Marks(), x.table.Shared(path)
@@ -104,7 +119,7 @@ func (x *keptIndex) touch(ids []string, known bool) {
 		return // the index has nothing that could be wrong
 	}
 	for _, id := range ids {
-		if id != "" && (!known || x.reads > 0 || x.table.Has(id)) {
+		if id != "" && (!known || x.reads > 0 || x.packed != nil || x.table.Has(id)) {
 			x.writes++
 			x.lastWrites[id], x.stale[id] = x.writes, true
 		}
@@ -223,6 +238,7 @@ func (x *keptIndex) reread(ctx context.Context, s search, ids []string, got map[
 func (x *keptIndex) fresh(ctx context.Context, s search) error {
 	follows, err := x.d.follow(ctx, s.view)
 	if err == nil {
+		x.unpack()
 		err = x.scanned(ctx, s, follows)
 	}
 	if err != nil {
@@ -334,6 +350,7 @@ func (x *keptIndex) mostAge() time.Duration {
 
 // warm begins a scan when the last scan is long ago.
 func (x *keptIndex) warm(s search) {
+	x.unpack()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	now := x.d.options.Now()

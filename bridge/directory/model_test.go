@@ -48,6 +48,8 @@ const (
 	askTeam   = "members are asked for"
 	walkAll   = "all users are walked through"
 	forgets   = "the tenant is forgotten"
+	saves     = "a snapshot is saved"
+	restarts  = "the bridge starts again"
 	passes    = "time passes"
 	fails     = "Keycloak fails"
 )
@@ -55,7 +57,7 @@ const (
 func histories() *rapid.Generator[history] {
 	one := rapid.Custom(func(t *rapid.T) step {
 		return step{rapid.SampledFrom([]string{
-			writes, writes, othersDo, othersDo, silently, joinsUs, joinsThem, askUsers, askUsers, askUsers, askUsers, askGroups, askGroups, askTeam, askTeam, walkAll, forgets, passes, passes, fails,
+			writes, writes, othersDo, othersDo, silently, joinsUs, joinsThem, askUsers, askUsers, askUsers, askUsers, askGroups, askGroups, askTeam, askTeam, walkAll, forgets, saves, restarts, passes, passes, fails,
 		}).Draw(t, "step"), rapid.Uint64Range(0, 1<<20).Draw(t, "seed")}
 	})
 	return rapid.Custom(func(t *rapid.T) history {
@@ -85,6 +87,7 @@ type model struct {
 	*naive
 
 	d       *directory.Directory
+	kept    *keptSnapshots
 	tenant  *tenant.Tenant
 	fitness tenant.Fitness
 	r       *rand.Rand
@@ -98,7 +101,8 @@ type model struct {
 var errFault = &keycloak.Error{Op: "any", Kind: keycloak.Unavailable}
 
 func play(h history) error {
-	m := &model{naive: newNaive(), d: directory.New(directory.Options{MaxMemory: 1 << 24}), tenant: newTenant("one"), fitness: tenant.Fitness{Feed: h.feed}}
+	m := &model{naive: newNaive(), kept: &keptSnapshots{}, tenant: newTenant("one"), fitness: tenant.Fitness{Feed: h.feed}}
+	m.start()
 	m.latency = func() { later(time.Millisecond) }
 	m.failing = func(string) error {
 		if m.broken.Load() && m.asked.Add(1)%3 == 0 {
@@ -120,6 +124,10 @@ func play(h history) error {
 		}
 	}
 	return nil
+}
+
+func (m *model) start() {
+	m.d = directory.New(directory.Options{MaxMemory: 1 << 24, Snapshots: m.kept})
 }
 
 // long is the time after which any index of these sizes is read again.
@@ -157,6 +165,10 @@ func (m *model) step(what string) error {
 		return m.walk()
 	case forgets:
 		m.d.Forget(m.tenant.Path)
+	case saves:
+		return m.d.Save(background, 0)
+	case restarts:
+		m.start()
 	case passes:
 		later(time.Duration(m.r.IntN(30)) * time.Minute)
 		m.d.DropIdle()

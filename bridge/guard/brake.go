@@ -46,7 +46,7 @@ func (b *Brake) weigh(ctx context.Context, t *tenant.Tenant, user keycloak.User,
 	}
 	var held error
 	err := b.ledger.Change(ctx, LedgerKey(t), func(r *Removals) error {
-		r.forget(now.Add(-window))
+		r.forget(now, window)
 		if _, again := r.At[user.ID]; again || now.Before(r.Lifted) {
 			return nil
 		}
@@ -98,7 +98,7 @@ func (b *Brake) State(ctx context.Context, t *tenant.Tenant) (text string, holdi
 	}
 	text = "clear"
 	err := b.ledger.Change(ctx, LedgerKey(t), func(r *Removals) error {
-		r.forget(now.Add(-time.Duration(policy.Window)))
+		r.forget(now, time.Duration(policy.Window))
 		switch {
 		case now.Before(r.Lifted):
 			text = "lifted until " + r.Lifted.UTC().Format(time.RFC3339)

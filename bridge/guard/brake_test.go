@@ -346,3 +346,47 @@ func TestABrakeOutlivesThePathOfItsTenant(t *testing.T) {
 		t.Errorf("in another realm it lets %d go, want 2", n)
 	}
 }
+
+// TestABrakeForgetsWhatLiesTooFarInTheFuture: a clock that was years ahead neither holds removals for years nor lifts the
+// brake for years. What is at most a window ahead counts.
+func TestABrakeForgetsWhatLiesTooFarInTheFuture(t *testing.T) {
+	t.Parallel()
+	at := &clock{time.Unix(1_800_000_000, 0)}
+	const years = 3 * 365 * 24 * time.Hour
+	begin := func(ahead time.Duration, do func(*removing)) *removing {
+		r := &removing{Brake: guard.NewBrake(at.Now, &guard.MemoryLedger{}), t: t, of: braked("acme"), users: 10}
+		at.now = at.now.Add(ahead)
+		do(r)
+		at.now = at.now.Add(-ahead)
+		return r
+	}
+	fill := func(r *removing) { r.lets("before") }
+	lift := func(r *removing) { noError(t, r.Lift(t.Context(), r.of)) }
+	for name, c := range map[string]struct {
+		ahead time.Duration
+		do    func(*removing)
+		state string
+		lets  int
+	}{
+		"removals of a clock that was ahead":    {years, fill, "clear", 2},
+		"removals within a window":              {time.Hour, fill, "holding", 0},
+		"a lift of a clock that was ahead":      {years, lift, "clear", 2},
+		"a lift of a clock that was just ahead": {time.Minute, lift, "lifted", 100},
+		"a lift before the clock went back":     {0, lift, "lifted", 100},
+		"a lift, and removals during the lift":  {years, func(r *removing) { lift(r); fill(r) }, "clear", 2},
+	} {
+		r := begin(c.ahead, c.do)
+		if state := stateOf(t.Context(), t, r.Brake, r.of); !strings.HasPrefix(state, c.state) {
+			t.Errorf("%s: the brake is %q, want %q", name, state, c.state)
+		}
+		r = begin(c.ahead, c.do)
+		if n := r.lets("after"); n != c.lets {
+			t.Errorf("%s: it lets %d go, want %d", name, n, c.lets)
+		}
+	}
+	r := begin(years, func(r *removing) { noError(t, r.one("before")) })
+	r.users = 100
+	if n := r.lets("after"); n != 20 {
+		t.Errorf("it lets %d of 100 go, want 20: the count of the clock that was ahead counts", n)
+	}
+}

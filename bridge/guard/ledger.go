@@ -41,12 +41,20 @@ func (r *Removals) add(id string, at time.Time) {
 	r.At[id] = at
 }
 
-// forget drops the removals before a time.
-func (r *Removals) forget(before time.Time) {
+// forget drops what a window no longer has, and what lies more than a window in the future: the clock was wrong then, or
+// somebody altered the ledger.
+func (r *Removals) forget(now time.Time, window time.Duration) {
+	first, last := now.Add(-window), now.Add(window)
 	for id, at := range r.At {
-		if at.Before(before) {
+		if at.Before(first) || at.After(last) {
 			delete(r.At, id)
 		}
+	}
+	if r.Counted.After(last) {
+		r.Users, r.Counted = 0, time.Time{}
+	}
+	if r.Lifted.Add(-window).After(last) { // a lift lasts one window
+		r.Lifted = time.Time{}
 	}
 }
 

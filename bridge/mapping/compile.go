@@ -2,7 +2,11 @@ package mapping
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,8 +47,19 @@ func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, 
 	m.users.touch()
 	m.foreign = kind{rules: m.users.foreignRules()}
 	m.groups.touch()
+	m.Fingerprint = fingerprint(file, p)
 	m.User, m.Group = m.users.published(m.User).Under(p), m.groups.published(m.Group).Under(p)
 	return m, nil
+}
+
+// fingerprint is the hash of a file, without its comments, and a profile.
+func fingerprint(file config.Mapping, p scim.Profile) string {
+	text, err := json.Marshal(file)
+	if err != nil { // impossible: a mapping has only texts, numbers and lists
+		panic(err) //nolint:forbidigo // indexes of different mappings would be confused
+	}
+	sum := sha256.Sum256(fmt.Appendf(text, " %d", p))
+	return hex.EncodeToString(sum[:])
 }
 
 // userDefaults are the built-in rules.

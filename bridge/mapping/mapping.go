@@ -14,6 +14,9 @@ type Mapping struct {
 	User  *scim.ResourceType
 	Group *scim.ResourceType
 
+	// Fingerprint differs between mappings that store or show anything differently. It is the same after a restart.
+	Fingerprint string
+
 	// Password says what the bridge does with a password from a client.
 	Password config.Password
 	// EmailVerified says whether an address from a client counts as verified.

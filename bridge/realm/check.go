@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -142,6 +143,8 @@ type Report struct {
 	OrganizationGroups bool
 	// Feed says that the realm stores admin events and that the account may read them.
 	Feed bool
+	// FeedKeeps is how long the realm keeps admin events; 0 for ever.
+	FeedKeeps time.Duration
 	// Federations are the providers of the realm's user federation, by their ids.
 	Federations map[string]keycloak.Federation
 
@@ -200,7 +203,7 @@ func (r *Report) texts(wanted func(Finding) bool) []string {
 func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
-		Protected: r.Protected, Domains: r.Domains, Unverified: r.Unverified, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed,
+		Protected: r.Protected, Domains: r.Domains, Unverified: r.Unverified, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed, FeedKeeps: r.FeedKeeps,
 		Federations: r.Federations,
 	}
 }
@@ -270,6 +273,7 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	if err != nil {
 		return fmt.Errorf("read own rights: %w", err)
 	}
+	r.FeedKeeps = s.AdminEventsKept()
 	r.changeFeed(s.AdminEventsEnabled, slices.Contains(granted, viewEvents))
 	if slices.Contains(granted, manageUsers) {
 		r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))

@@ -63,6 +63,7 @@ type Operation struct {
 	Method, Route, Type, ID string // as of a Request
 	Status                  int
 	Code                    scim.Code
+	Change                  string // the id of the change that it began; "" for none
 	Sent                    Sent
 }
 
@@ -177,7 +178,7 @@ func sentOf(document map[string]any, told *scim.Error) Sent {
 
 // operation is an operation of a bulk request that failed.
 func (s *Server) operation(f bridge.FailedOperation) Operation {
-	out := Operation{Method: knownMethod(f.Method), Type: typeOf(f.Endpoint), ID: safeID(f.ID), Status: f.Err.Status, Code: f.Err.Code, Sent: sentOf(f.Data, f.Err)}
+	out := Operation{Method: knownMethod(f.Method), Type: typeOf(f.Endpoint), ID: safeID(f.ID), Status: f.Err.Status, Code: f.Err.Code, Change: string(f.Change), Sent: sentOf(f.Data, f.Err)}
 	if out.Type == "" {
 		return out
 	}

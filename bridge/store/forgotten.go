@@ -10,6 +10,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 )
 
+// Eraser is the actor of the entry that records an erasure: only the operator can ask for an erasure.
+func Eraser() change.Actor { return change.Actor{Kind: "operator", Name: "operator"} }
+
 // Forgotten is a person that a store forgets.
 type Forgotten struct {
 	ID    string       // of the user, or "" for a person without a user

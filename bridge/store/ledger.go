@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"time"
 )
 
@@ -14,9 +15,9 @@ type Ledger interface {
 	// error of change is returned, and nothing is stored then. change is not called when the removals cannot be read.
 	//
 	// The result waits for the next commit, so that a removal needs no commit of its own: once an Intend that is called
-	// afterwards returns nil, a crash cannot lose the result. A result with another Lifted lets more users go: it is
-	// committed when ChangeRemovals returns nil, and after an error it does not hold. So ChangeRemovals waits for the end
-	// of a commit that has begun, also when its context ends.
+	// afterwards returns nil, a crash cannot lose the result. A result that is LiftedSince the removals before lets more
+	// users go: it is committed when ChangeRemovals returns nil, and after an error it does not hold. So
+	// ChangeRemovals waits for the end of a commit that has begun, also when its context ends.
 	ChangeRemovals(ctx context.Context, key string, change func(*Removals) error) error
 }
 
@@ -27,4 +28,16 @@ type Removals struct {
 	Counted time.Time
 	Lifted  time.Time // until this time nothing is held
 	Holding bool      // whether the last removal was held
+}
+
+// Clone copies the removals.
+func (r *Removals) Clone() Removals {
+	out := *r
+	out.At = maps.Clone(r.At)
+	return out
+}
+
+// LiftedSince reports whether somebody lifted the brake since its Lifted was before. The end of a lift is no lift.
+func (r *Removals) LiftedSince(before time.Time) bool {
+	return !r.Lifted.IsZero() && !r.Lifted.Equal(before)
 }

@@ -22,6 +22,7 @@ type Store interface {
 	Keeper
 	Tokens
 	Ledger
+	Snapshots
 	io.Closer
 }
 
@@ -29,8 +30,8 @@ type Store interface {
 var (
 	// ErrAway says that the store cannot be read or written now: its disk is full, or the database does not answer.
 	ErrAway = errors.New("the store does not answer")
-	// ErrNotFound says that the store has no such change.
-	ErrNotFound = errors.New("the journal has no such change")
+	// ErrNotFound says that the store has no such change, document or snapshot.
+	ErrNotFound = errors.New("the store has no such entry")
 	// ErrNotOpen says that a change is settled that was not begun, or that is settled already.
 	ErrNotOpen = errors.New("the change is not open")
 	// ErrNobody says that a person has no identifier.
@@ -53,6 +54,9 @@ type Journal interface {
 	// is no longer open meanwhile. A change whose settlement was lost is open after the next start. Settle returns
 	// ErrNotOpen for a change that is not open.
 	Settle(ctx context.Context, c change.Change) error
+	// Withdraw ends an open change that was never begun: nothing is kept of it. It returns when that waits for the next
+	// group commit. A crash before leaves the change open. Withdraw returns ErrNotOpen for a change that is not open.
+	Withdraw(ctx context.Context, id change.ID) error
 	// Flush waits until every change that was settled before is an Entry that every Query finds, and until every row of
 	// Act before is written or dropped. It returns an error while something cannot be committed.
 	Flush(ctx context.Context) error
@@ -181,10 +185,10 @@ type Retention struct {
 // Stats is the size of a store.
 type Stats struct {
 	Entries int64         `json:"entries"`
-	Bytes   int64         `json:"bytes"`
-	Open    int64         `json:"open"` // changes that are not settled
-	Oldest  time.Duration `json:"-"`    // the age of the oldest open change; 0 when no change is open
-	Waiting int64         `json:"-"`    // settled changes that wait for a commit
+	Bytes   int64         `json:"bytes"` // of the database, without its write-ahead log
+	Open    int64         `json:"open"`  // changes that are not settled
+	Oldest  time.Duration `json:"-"`     // the age of the oldest open change; 0 when no change is open
+	Waiting int64         `json:"-"`     // settled changes that wait for a commit
 
 	Activities int64 `json:"activities"` // rows of requests
 	Dropped    int64 `json:"dropped"`    // rows of requests that could not be written, since the start

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -174,6 +175,8 @@ type Fitness struct {
 	OrganizationGroups bool
 	// Feed says that the realm stores admin events and that the bridge may read them.
 	Feed bool
+	// FeedKeeps is how long the realm keeps admin events; 0 for ever.
+	FeedKeeps time.Duration
 	// Federations are the providers of the realm's user federation, by their ids.
 	Federations map[string]keycloak.Federation
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -352,9 +353,10 @@ func oneByOne(n int, create func(context.Context, *realm, side, target) error) f
 // measureWrites does every write on each side in turn, round by round. The first round is only to
 // warm up.
 func (p *report) measureWrites(ctx context.Context) error {
-	if err := p.realm.takeSample(ctx); err != nil {
+	if err := errors.Join(p.realm.takeSample(ctx), p.realm.openCommits(ctx)); err != nil {
 		return err
 	}
+	defer p.realm.commits.Close() //nolint:errcheck // nobody needs the file
 	for _, w := range p.realm.writes() {
 		if !strings.Contains(w.name, p.only) {
 			continue
@@ -364,11 +366,12 @@ func (p *report) measureWrites(ctx context.Context) error {
 		var took [sides][]time.Duration
 		var rates [sides][]float64
 		for round := range p.rounds + 1 {
-			for s := range sides {
+			for i := range sides {
+				s := (i + side(round)) % sides // no side is always the one after another
 				if w.of[s] == nil {
 					continue
 				}
-				alone, rate, err := p.realm.do(ctx, w, s)
+				alone, rate, err := p.realm.do(ctx, w, s, func(took time.Duration) { p.commits = append(p.commits, took) })
 				if err != nil {
 					return fmt.Errorf("%s, side %d: %w", w.name, s, err)
 				}
@@ -387,13 +390,20 @@ func (p *report) measureWrites(ctx context.Context) error {
 }
 
 // do does a write by one client and by eight at once. It returns the time for each, and the writes
-// a second.
-func (r *realm) do(ctx context.Context, w write, s side) (took []time.Duration, rate float64, err error) {
+// a second. Before each write of a bridge by one client it makes a durable commit, which committed gets.
+func (r *realm) do(ctx context.Context, w write, s side, committed func(time.Duration)) (took []time.Duration, rate float64, err error) {
 	list, err := w.prepare(ctx, r, w.each)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, t := range list {
+		if s == bridge || s == stateless {
+			took, err := r.commit(ctx)
+			if err != nil {
+				return nil, 0, err
+			}
+			committed(took)
+		}
 		began := time.Now()
 		if err := w.of[s](ctx, r, s, t); err != nil {
 			return nil, 0, err

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,8 +54,7 @@ how long ago: 24h, 7d. A date means the begin of that day in UTC.`,
 	flags.StringVar(&f.filter.Code, "code", "", "only requests with this error `code`, such as value-taken")
 	flags.StringVar(&f.filter.Of, "of", "", "only the operations of the bulk request with this `id`")
 	flags.BoolVar(&f.filter.Failed, "failed", false, "only requests that were refused or failed")
-	flags.StringVar(&f.since, "since", "", "only requests from this `time` on: a date, a time, or how long ago (24h, 7d)")
-	flags.StringVar(&f.until, "until", "", "only requests before this `time`")
+	addTimes(cmd, "requests", &f.since, &f.until)
 	flags.IntVar(&f.filter.Limit, "limit", shown, "list at most this `number`; 0 for all")
 	flags.BoolVar(&f.oldest, "oldest", false, "list the oldest request first")
 	outputFlag(cmd, &f.output, asCSV)
@@ -114,7 +114,9 @@ func newActivityShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show everything about one request, with the document that was refused", Args: exactly("the id of the request, as activity list shows it"),
 		Long: `Show everything about one request. A request to write that was refused or failed has the document
-that the client sent, without passwords, and the commands that send it again as the operator.`,
+that the client sent, without passwords, and the command that sends it again as the operator. The
+command needs curl and jq. Remove the cause first, or run the first line, correct document.json and
+run the second line.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			running, err := newRunning(cmd, file)
 			if err != nil {
@@ -124,7 +126,7 @@ that the client sent, without passwords, and the commands that send it again as 
 			if err != nil {
 				return err
 			}
-			return printRecord(cmd.OutOrStdout(), o, r, requestLines(r, running.Socket))
+			return printRecord(cmd.OutOrStdout(), o, r, requestLines(r, file, running.Socket))
 		},
 	}
 	configFlag(cmd, &file)
@@ -133,7 +135,7 @@ that the client sent, without passwords, and the commands that send it again as 
 }
 
 // requestLines are the properties of a request, without those that are empty.
-func requestLines(r admin.Request, socket string) []app.Line {
+func requestLines(r admin.Request, file, socket string) []app.Line {
 	key, resource, failed := "", resourceText(r.Resource), ""
 	if r.Actor.KeyID != "" {
 		key = ", key id " + r.Actor.KeyID
@@ -166,7 +168,7 @@ func requestLines(r admin.Request, socket string) []app.Line {
 			app.Line{Name: "calls to Keycloak", Text: strconv.FormatInt(r.Calls, 10)},
 			app.Line{Name: "bytes", Text: strconv.FormatInt(r.Size, 10)})
 	}
-	lines = append(lines, app.Line{Name: "note", Text: r.Missing}, app.Line{Name: "document", Text: documentText(r.Document)}, app.Line{Name: "send again", Text: strings.Join(againTexts(r, socket), "\n")})
+	lines = append(lines, app.Line{Name: "note", Text: r.Missing}, app.Line{Name: "document", Text: documentText(r.Document)}, app.Line{Name: "send again", Text: strings.Join(againTexts(r, file, socket), "\n")})
 	return slices.DeleteFunc(lines, func(l app.Line) bool { return l.Text == "" })
 }
 
@@ -186,18 +188,27 @@ func documentText(document map[string]any) string {
 	return strings.Join(lines, "\n")
 }
 
-// againTexts are the commands that send a request again as the operator.
-func againTexts(r admin.Request, socket string) []string {
+// againTexts are the lines of a command that sends a request again as the operator. They can be pasted into a shell of
+// any directory. The document is in a file between the two steps, so that the operator can correct it.
+func againTexts(r admin.Request, file, socket string) []string {
 	if r.Path == "" {
 		return nil
 	}
-	send := "curl --unix-socket " + shellQuoted(socket) + " -X " + r.Method
+	send := "curl --fail-with-body --silent --show-error --unix-socket " + shellQuoted(absolute(socket)) + " -X " + r.Method
 	var out []string
 	if r.Document != nil {
-		out = append(out, "scim-bridge activity show --config FILE --output json "+r.ID+" | jq .document >document.json")
+		out = append(out, "scim-bridge activity show --config "+shellQuoted(absolute(file))+" --output json "+r.ID+" | jq --exit-status .document >document.json &&")
 		send += " -H 'Content-Type: application/scim+json' --data @document.json"
 	}
 	return append(out, send+" "+shellQuoted(control.Root(r.Tenant)+r.Path))
+}
+
+// absolute is the name of a file for a shell in another directory.
+func absolute(file string) string {
+	if name, err := filepath.Abs(file); err == nil {
+		return name
+	}
+	return file
 }
 
 // shellQuoted is a text as one word for a shell.
@@ -234,10 +245,8 @@ for each hour before. A request to a path without a tenant has no tenant.`,
 		},
 	}
 	configFlag(cmd, &file)
-	flags := cmd.Flags()
-	flags.StringVar(&tenant, "tenant", "", "the `path` of a tenant; default: all tenants")
-	flags.StringVar(&since, "since", "", "only requests from this `time` on: a date, a time, or how long ago (24h, 7d)")
-	flags.StringVar(&until, "until", "", "only requests before this `time`")
+	cmd.Flags().StringVar(&tenant, "tenant", "", "the `path` of a tenant; default: all tenants")
+	addTimes(cmd, "requests", &since, &until)
 	outputFlag(cmd, &o, asCSV)
 	return cmd
 }

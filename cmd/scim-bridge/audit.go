@@ -105,7 +105,10 @@ func newAuditExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write the journal of a running bridge as JSON lines, the oldest entry first", Args: cobra.NoArgs,
 		Long: `Write the entries of the journal of a running bridge as JSON lines, the oldest entry first, with
-names, addresses and all values before and after. docs/reference/changes.md describes the fields.`,
+names, addresses and all values before and after. docs/reference/changes.md describes the fields.
+
+--since and --until select by the time at which a change was recorded. So exports of spans that
+follow each other have every change once, also a change that was recorded long after it was made.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f := admin.Filter{Tenant: tenant}
 			var err error
@@ -125,7 +128,7 @@ names, addresses and all values before and after. docs/reference/changes.md desc
 		},
 	}
 	configFlag(cmd, &config)
-	addTimes(cmd, &since, &until)
+	addTimes(cmd, "changes that were recorded", &since, &until)
 	cmd.Flags().StringVar(&tenant, "tenant", "", "only the changes of the tenant with this `path`")
 	cmd.Flags().StringVar(&name, "file", "", "the `file` to write, which must not exist yet; default: standard output")
 	return cmd

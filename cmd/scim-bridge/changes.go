@@ -32,9 +32,13 @@ func newChangesList() *cobra.Command {
 	const shown = 50
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the changes that a running bridge made, the newest first", Args: cobra.NoArgs,
-		Long: `List the changes that a running bridge made or tried to make, the newest first, from its store.
+		Long: `List the changes that a running bridge made or tried to make, from its store, the newest first.
 Times are in UTC. A time of --since or --until is a date, a time such as 2030-01-31T08:30:00Z, or
 how long ago: 24h, 7d. A date means the begin of that day in UTC.
+
+The list shows when each change was made. Its order, --since and --until follow the times at which
+the changes were recorded: at once, or later when the store did not answer, or when the bridge ended
+during the change.
 
 The list has the name of a user or group at the time of the change. scim-bridge changes show prints
 everything about one change.`,
@@ -48,7 +52,7 @@ everything about one change.`,
 	flags.StringVar(&f.filter.User, "user", "", "everything about one user: an `id`, userName, address or externalId")
 	choiceFlag(cmd, &f.filter.Op, "op", "", "only this operation", admin.Ops()...)
 	choiceFlag(cmd, &f.filter.Outcome, "outcome", "", "only changes that ended like this", admin.Outcomes()...)
-	addTimes(cmd, &f.since, &f.until)
+	addTimes(cmd, "changes that were recorded", &f.since, &f.until)
 	flags.IntVar(&f.filter.Limit, "limit", shown, "list at most this `number`; 0 for all")
 	flags.BoolVar(&f.oldest, "oldest", false, "list the oldest change first")
 	outputFlag(cmd, &f.output, asCSV)
@@ -84,10 +88,10 @@ func warn(cmd *cobra.Command, warning string) {
 	}
 }
 
-// addTimes adds the flags that bound the time of a change.
-func addTimes(cmd *cobra.Command, since, until *string) {
-	cmd.Flags().StringVar(since, "since", "", "only changes from this `time` on: a date, a time, or how long ago (24h, 7d)")
-	cmd.Flags().StringVar(until, "until", "", "only changes before this `time`")
+// addTimes adds the flags that bound the time of what a command lists. what names it, such as "requests".
+func addTimes(cmd *cobra.Command, what string, since, until *string) {
+	cmd.Flags().StringVar(since, "since", "", "only "+what+" from this `time` on: a date, a time, or how long ago (24h, 7d)")
+	cmd.Flags().StringVar(until, "until", "", "only "+what+" before this `time`")
 }
 
 // timesOf reads the times of --since and --until. The zero time is no bound.
@@ -213,9 +217,6 @@ func knownText(u admin.Known) string {
 
 // changes is a number of changes with its noun.
 func changes(n int) string { return counted(n, "change") }
-
-// requests is a number of requests with its noun.
-func requests(n int) string { return counted(n, "request") }
 
 func counted(n int, noun string) string {
 	if n == 1 {

@@ -63,7 +63,7 @@ func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 	for _, who := range []string{jane, "jane@acme.example", "JANE@acme.example", "4711"} {
 		out := succeeds(t, "history", "--config", file, who)
 		for _, want := range []string{
-			"  client idp  created User jane@acme.example  done\n", `  userName: - -> "jane@acme.example"` + "\n", "  updated Group Sales  done\n", "  joined: " + jane + "\n",
+			"  client idp  created User jane@acme.example  done\n", `  userName: - -> "jane@acme.example"` + "\n", "  updated Group Sales  done\n", "  member added: " + jane + "\n",
 			`  name.familyName: "Doe" -> "Smith"` + "\n", "  client idp  deactivated User jane@acme.example  done\n  active: true -> false\n", "  deleted User jane@acme.example  done\n",
 			"\n5 changes about the user " + jane + " (jane@acme.example) in the realm " + b.Realm + "\n",
 		} {
@@ -113,6 +113,42 @@ func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 	}
 	if out := succeeds(t, "history", "--config", file, "nobody"); !strings.HasPrefix(out, `the store has no change about "nobody": `) {
 		t.Errorf("history of nobody = %s", out)
+	}
+}
+
+// TestALateChangeHasTheTimeWhenItWasMade: the store recorded it two hours later, because it was away.
+func TestALateChangeHasTheTimeWhenItWasMade(t *testing.T) {
+	t.Parallel()
+	made := time.Date(2030, 1, 31, 8, 30, 0, 0, time.UTC)
+	m := storetest.NewMemory(func() time.Time { return made.Add(2 * time.Hour) })
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), m, nil)
+	file := b.Controlled(t)
+	ids := map[string]string{}
+	for user, begun := range map[string]time.Time{"late": made, "prompt": made.Add(2*time.Hour - time.Second), "timeless": {}} {
+		c := change.Change{ID: change.NewID(), Begun: begun, Tenant: b.Realm, Realm: b.Realm, Op: change.Deactivated, Outcome: change.Done, Resource: change.Resource{Type: "User", ID: user}, After: scim.Document{"userName": user}, Steps: []string{"update_user"}}
+		if err := errors.Join(m.Intend(t.Context(), c), m.Settle(t.Context(), c)); err != nil {
+			t.Fatal(err)
+		}
+		ids[user] = string(c.ID)
+	}
+	for user, want := range map[string]string{"late": "2030-01-31T08:30:00Z", "prompt": "2030-01-31T10:29:59Z", "timeless": "2030-01-31T10:30:00Z"} {
+		list := []string{"changes", "list", "--config", file, "--resource", user}
+		if out := succeeds(t, list...); !strings.Contains(out, "\n"+want+"  ") {
+			t.Errorf("changes list of %s:\n%s", user, out)
+		}
+		if out := succeeds(t, append(list, "--output", "csv")...); !strings.Contains(out, "\n"+want+",") {
+			t.Errorf("changes list of %s as CSV:\n%s", user, out)
+		}
+		if out := succeeds(t, "history", "--config", file, user); !strings.HasPrefix(out, want+"  ") {
+			t.Errorf("history of %s:\n%s", user, out)
+		}
+		if got := entriesOf(t, succeeds(t, "history", "--config", file, user, "--output", "json"))[0]; timeText(got.Begun) != want || timeText(got.Settled) != "2030-01-31T10:30:00Z" {
+			t.Errorf("history of %s as JSON = %v, recorded %v", user, got.Begun, got.Settled)
+		}
+		shown := succeeds(t, "changes", "show", "--config", file, ids[user])
+		if !strings.Contains(shown, "\nmade        "+want+"\nrecorded    2030-01-31T10:30:00Z") || strings.Contains(shown, "Z, 2h0m0s after the change was made, because the bridge could not record it at once\n") != (user == "late") {
+			t.Errorf("changes show of %s:\n%s", user, shown)
+		}
 	}
 }
 
@@ -309,8 +345,11 @@ func TestAPersonGetsTheOwnData(t *testing.T) {
 	if out := succeeds(t, "export", "--config", file, "--user", joe, "--tenant", b.Realm); strings.Count(out, "\n") != 5 {
 		t.Errorf("export = %s", out)
 	}
-	if out := succeeds(t, "export", "--config", file, "--user", "nobody"); out != "" {
-		t.Errorf("export of nobody = %s", out)
+	for _, args := range [][]string{{"--user", "nobody"}, {"--user", "nobody", "--file", filepath.Join(t.TempDir(), "nobody.jsonl")}} {
+		out, told, code := command(t, "", append([]string{"export", "--config", file}, args...)...)
+		if _, err := os.Stat(args[len(args)-1]); code != exitFailure || out != "" || !strings.Contains(told, `nothing was written: the store has nothing about "nobody". Check the id`) || !os.IsNotExist(err) {
+			t.Errorf("export of nobody = %d, %s%s, the file %v", code, out, told, err)
+		}
 	}
 }
 
@@ -340,15 +379,18 @@ func TestForgettingAPerson(t *testing.T) {
 	forget := []string{"store", "forget", "--config", file, "--user", "jane@acme.example"}
 	for _, answer := range []string{"", "\n", "n\n", "yess\n"} {
 		out, told, code := command(t, answer, forget...)
-		if code != exitFailure || out != "" || !strings.Contains(told, "This erases what 3 changes say about the user "+jane+" (jane@acme.example) in the realm "+b.Realm+". Nobody can undo this.\n") || !strings.HasSuffix(told, "scim-bridge: nothing was erased\n") {
+		if code != exitFailure || out != "" || !strings.Contains(told, "This erases about the user "+jane+" (jane@acme.example) in the realm "+b.Realm+":\n  - 3 changes: names") || !strings.Contains(told, `  - every request that names the person ("jane@acme.example" finds 0): the document`) || strings.Contains(told, "last document") || !strings.HasSuffix(told, "scim-bridge: nothing was erased\n") {
 			t.Errorf("store forget = %d, %s%s", code, out, told)
 		}
 	}
-	if out, told, code := command(t, "y\n", forget...); code != 0 || out != "erased the person from 3 changes\n" {
+	if out, told, code := command(t, "y\n", forget...); code != 0 || out != "erased the person from 3 changes and requests\n" {
 		t.Errorf("store forget = %d, %s%s", code, out, told)
 	}
 	if out := succeeds(t, forget...); out != "nothing was erased: the store has nothing about \"jane@acme.example\"\n" {
 		t.Errorf("store forget again = %s", out)
+	}
+	if all := entriesOf(t, succeeds(t, "audit", "export", "--config", file)); all[len(all)-1].Op != "erased" || all[len(all)-1].Actor != (admin.Actor{Kind: "operator", Name: "operator"}) {
+		t.Errorf("the erasure is recorded as %+v", all[len(all)-1])
 	}
 	left := succeeds(t, "audit", "export", "--config", file) + succeeds(t, "history", "--config", file, "joe@acme.example")
 	if strings.Contains(left, "jane@") || !strings.Contains(left, `"op":"erased"`) || !strings.Contains(left, "joe@acme.example") {
@@ -358,7 +400,7 @@ func TestForgettingAPerson(t *testing.T) {
 		t.Errorf("audit verify = %s", out)
 	}
 	b.Create(t, "/Users", `{"userName":"ann@acme.example"}`)
-	if out, told, code := command(t, "", "store", "forget", "--config", file, "--user", "ann@acme.example", "--yes"); code != 0 || out != "erased the person from 1 change\n" || strings.Contains(told, "[y/N]") || !strings.Contains(told, "1 change, and the values that clients sent last, say about") {
+	if out, told, code := command(t, "", "store", "forget", "--config", file, "--user", "ann@acme.example", "--yes"); code != 0 || out != "erased the person from 1 change or request, and the last documents\n" || strings.Contains(told, "[y/N]") || !strings.Contains(told, "  - 1 change: names") || !strings.Contains(told, "  - 1 last document: the values") {
 		t.Errorf("store forget --yes = %d, %s%s", code, out, told)
 	}
 }
@@ -401,7 +443,7 @@ func TestValuesInATextAreShort(t *testing.T) {
 	if text := fmt.Sprint(entryLines(e)); !strings.Contains(text, "ended before the change did") || !strings.Contains(text, "was erased from this entry") || !strings.Contains(text, "whether this was done: password") {
 		t.Errorf("the notes of an entry are %s", text)
 	}
-	if text := changedColumn().cell(e); text != "joined; left" {
+	if text := changedColumn().cell(e); text != "members added; members removed" {
 		t.Errorf("the changes of an entry are %s", text)
 	}
 }

@@ -22,7 +22,7 @@ func entryColumns(o output) []column[admin.Entry] {
 		}
 	}
 	return slices.Concat([]column[admin.Entry]{
-		{"time", func(e admin.Entry) string { return timeText(e.Settled) }},
+		{"time", func(e admin.Entry) string { return timeText(e.Begun) }},
 		{"tenant", func(e admin.Entry) string { return e.Tenant }},
 		{"actor", func(e admin.Entry) string { return actorText(e.Actor) }},
 		{"op", func(e admin.Entry) string { return e.Op }},
@@ -99,6 +99,23 @@ func cut(ids []string) []string {
 	return ids
 }
 
+// soonRecorded is longer than a change that is recorded at once takes.
+const soonRecorded = time.Minute
+
+// recordedText says when the end of a change was recorded, and why so late.
+func recordedText(e admin.Entry) string {
+	text := timeText(e.Settled)
+	after := e.Settled.Sub(e.Begun)
+	if after < soonRecorded {
+		return text
+	}
+	why := "the bridge could not record it at once"
+	if e.Recovered {
+		why = "the bridge ended before it could record it"
+	}
+	return fmt.Sprintf("%s, %s after the change was made, because %s", text, after.Round(time.Second), why)
+}
+
 // entryLines are the properties of an entry, without those that are empty.
 func entryLines(e admin.Entry) []app.Line {
 	key, organization, resource := "", "", resourceText(e.Resource)
@@ -117,15 +134,11 @@ func entryLines(e admin.Entry) []app.Line {
 		}
 		return ""
 	}
-	begun := ""
-	if !e.Begun.IsZero() {
-		begun = timeText(e.Begun)
-	}
 	lines := []app.Line{
 		{Name: "id", Text: e.ID},
 		{Name: "position", Text: e.Position.String()},
-		{Name: "begun", Text: begun},
-		{Name: "ended", Text: timeText(e.Settled)},
+		{Name: "made", Text: timeText(e.Begun)},
+		{Name: "recorded", Text: recordedText(e)},
 		{Name: "actor", Text: actorText(e.Actor) + key},
 		{Name: "interface", Text: e.Origin},
 		{Name: "tenant", Text: e.Tenant},
@@ -142,7 +155,7 @@ func entryLines(e admin.Entry) []app.Line {
 	for _, list := range []struct {
 		name  string
 		texts []string
-	}{{"steps", cut(e.Steps)}, {"values", differenceTexts(e)}, {"joined", cut(e.MembersAdded)}, {"left", cut(e.MembersRemoved)}} {
+	}{{"steps", cut(e.Steps)}, {"values", differenceTexts(e)}, {"members added", cut(e.MembersAdded)}, {"members removed", cut(e.MembersRemoved)}} {
 		texts := make([]string, len(list.texts))
 		for i, text := range list.texts {
 			texts[i] = printable(text) // so that only the end of a text begins a line
@@ -154,15 +167,15 @@ func entryLines(e admin.Entry) []app.Line {
 
 // historyText has the line of an entry in a history, and the values that it changed.
 func historyText(e admin.Entry) []string {
-	out := []string{fmt.Sprintf("%s  %s  %s  %s %s  %s", timeText(e.Settled), e.Tenant, actorText(e.Actor), e.Op, resourceText(e.Resource), outcomeText(e))}
+	out := []string{fmt.Sprintf("%s  %s  %s  %s %s  %s", timeText(e.Begun), e.Tenant, actorText(e.Actor), e.Op, resourceText(e.Resource), outcomeText(e))}
 	for _, text := range differenceTexts(e) {
 		out = append(out, "  "+text)
 	}
 	for _, id := range cut(e.MembersAdded) {
-		out = append(out, "  joined: "+id)
+		out = append(out, "  member added: "+id)
 	}
 	for _, id := range cut(e.MembersRemoved) {
-		out = append(out, "  left: "+id)
+		out = append(out, "  member removed: "+id)
 	}
 	if e.Erased {
 		out = append(out, "  a person was erased from this entry")
@@ -175,10 +188,10 @@ func changedColumn() column[admin.Entry] {
 	return column[admin.Entry]{"changes", func(e admin.Entry) string {
 		texts := differenceTexts(e)
 		if len(e.MembersAdded) > 0 {
-			texts = append(texts, "joined")
+			texts = append(texts, "members added")
 		}
 		if len(e.MembersRemoved) > 0 {
-			texts = append(texts, "left")
+			texts = append(texts, "members removed")
 		}
 		return strings.Join(texts, "; ")
 	}}

@@ -63,7 +63,7 @@ func explain(cmd *cobra.Command, f explainFlags) error {
 	}
 	var c config.Config
 	if f.live != "" {
-		if c, err = load(cmd, f.config); err != nil {
+		if c, err = loadUnkeyed(cmd, f.config); err != nil {
 			return err
 		}
 	}

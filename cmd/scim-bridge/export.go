@@ -31,7 +31,8 @@ With --user, write everything that the store of the bridge has about one person,
 asks which data you have: each line is a change, with the values before and after. Of the members of
 a group, the lines name only this person. Then there is a line for each request about the person,
 with the document that was refused. The last lines are the values that clients sent last. With
---tenant, only the lines of this tenant.`,
+--tenant, only the lines of this tenant. When the store has nothing about the person, the command
+writes no file, and its exit code is 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("user") {
 				return exportUser(cmd, f)
@@ -83,7 +84,7 @@ func exportUser(cmd *cobra.Command, f exportFlags) error {
 		return err
 	}
 	return toFile(cmd, f.file, func(out io.Writer) error {
-		lines := json.NewEncoder(out)
+		lines := countedLines{Encoder: json.NewEncoder(out)}
 		found, err := running.History(cmd.Context(), f.user, func(e admin.Entry) error {
 			e.Differences = nil // the values are in before and after
 			if f.tenant != "" && e.Tenant != f.tenant {
@@ -105,8 +106,33 @@ func exportUser(cmd *cobra.Command, f exportFlags) error {
 		if err == nil && len(found.Users) > 1 { // since the check
 			err = errors.New("--user names several users now; give the id of one of them")
 		}
+		if err == nil && lines.n == 0 {
+			err = nothingAbout(f)
+		}
 		return err
 	})
+}
+
+// countedLines writes lines of JSON, and counts them.
+type countedLines struct {
+	*json.Encoder
+
+	n int
+}
+
+// Encode writes a line.
+func (l *countedLines) Encode(value any) error {
+	l.n++
+	return l.Encoder.Encode(value)
+}
+
+// nothingAbout is the error when the store has nothing about a person: an empty file would look like an answer.
+func nothingAbout(f exportFlags) error {
+	at := ""
+	if f.tenant != "" {
+		at = " at the tenant " + f.tenant
+	}
+	return fmt.Errorf("nothing was written: the store has nothing about %q%s. Check the id, userName, address or externalId. Changes that are older than store.retention are gone, and so is a person that scim-bridge store forget erased", f.user, at)
 }
 
 // requestLine is a line with a request.

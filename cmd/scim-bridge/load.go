@@ -18,7 +18,6 @@ func configFlag(cmd *cobra.Command, file *string) {
 }
 
 // printProblems prints each problem and, for a mapping file, the line that has the problem.
-// left out.
 func printProblems(out io.Writer, problems []config.Problem) {
 	for _, p := range problems {
 		fmt.Fprintln(out, p)
@@ -29,17 +28,32 @@ func printProblems(out io.Writer, problems []config.Problem) {
 	}
 }
 
-// load reads the configuration and prints its problems.
+// load reads the configuration of a command that opens or checks the store, and prints its problems.
 func load(cmd *cobra.Command, file string) (config.Config, error) {
-	c, problems := config.Load(file)
+	return loaded(cmd, file, config.Load)
+}
+
+// loadUnkeyed reads the configuration of a command that never opens the store, and prints its problems. The command
+// works without the keys of the store.
+func loadUnkeyed(cmd *cobra.Command, file string) (config.Config, error) {
+	return loaded(cmd, file, config.LoadUnkeyed)
+}
+
+func loaded(cmd *cobra.Command, file string, read func(string) (config.Config, []config.Problem)) (config.Config, error) {
+	c, problems := read(file)
 	if len(problems) == 0 {
 		problems = app.MappingProblems(c)
 	}
+	return c, wrong(cmd, problems)
+}
+
+// wrong prints the problems of a file. It returns an error when there are some.
+func wrong(cmd *cobra.Command, problems []config.Problem) error {
 	printProblems(cmd.ErrOrStderr(), problems)
 	if len(problems) > 0 {
-		return c, codedError{code: exitProblems}
+		return codedError{code: exitProblems}
 	}
-	return c, nil
+	return nil
 }
 
 // tenantFlag adds the flag that names a tenant of the configuration.
@@ -50,8 +64,7 @@ func tenantFlag(cmd *cobra.Command, path *string) {
 // problemsOf prints the problems of a file when an error has them.
 func problemsOf(cmd *cobra.Command, err error) error {
 	if of, is := errors.AsType[app.ProblemsError](err); is {
-		printProblems(cmd.ErrOrStderr(), of.Problems)
-		return codedError{code: exitProblems}
+		return wrong(cmd, of.Problems)
 	}
 	return err
 }

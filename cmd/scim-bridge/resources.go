@@ -95,7 +95,7 @@ func newResourcesGet(k resourceKind) *cobra.Command {
 
 // newReader returns a reader of the tenant that the flags name.
 func newReader(cmd *cobra.Command, k resourceKind, file, path string) (*app.Reader, error) {
-	c, err := load(cmd, file)
+	c, err := loadUnkeyed(cmd, file)
 	if err != nil {
 		return nil, err
 	}

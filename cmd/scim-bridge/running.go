@@ -7,16 +7,19 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// newRunning returns a client of the bridge that runs with a configuration. It makes no call.
+// newRunning returns a client of the bridge that runs with a configuration. It makes no call. It reads neither secrets
+// nor keys: the bridge has them.
 func newRunning(cmd *cobra.Command, file string) (control.Client, error) {
-	c, err := load(cmd, file)
-	if err == nil && c.Admin.Socket == "" {
+	c, problems := config.LoadAdmin(file)
+	err := wrong(cmd, problems)
+	if err == nil && c.Socket == "" {
 		err = codedError{exitUsage, errors.New("the configuration has no admin.socket; a running bridge needs it to answer this command")}
 	}
-	return control.Client{Socket: c.Admin.Socket}, err
+	return control.Client{Socket: c.Socket}, err
 }
 
 // runningTenant returns a client of the running bridge, and the tenant at the path.

@@ -161,17 +161,22 @@ func (f *setupFlags) chooseExisting(ctx context.Context, in *asker) error {
 	return err
 }
 
-// missingText lists lines below the keys that they belong to.
+// missingText shows lines as they are in a configuration, so that they can be pasted. A comment above each block names
+// the key that the block belongs to, unless it belongs to the top level.
 func missingText(lines []app.MissingLine) string {
-	const indent = "\n          "
 	var b strings.Builder
-	below := ""
+	block := ""
+	shown := map[string]bool{} // the paths of keys that a block has
 	for _, one := range lines {
-		if one.Below != below {
-			b.WriteString(indent + "below " + one.Below + ":")
-			below = one.Below
+		indent := strings.Repeat(" ", one.Indent)
+		if one.Below != block && !shown[strings.TrimSuffix(one.Below, "[0]")] && !shown[one.Below] {
+			if block = one.Below; block != "" {
+				b.WriteString("\n" + indent + "# below " + block)
+			}
 		}
-		b.WriteString(indent + one.Line)
+		name, _, _ := strings.Cut(strings.TrimPrefix(one.Line, "- "), ":")
+		shown[strings.TrimPrefix(one.Below+"."+strings.Trim(name, `"`), ".")] = true
+		b.WriteString("\n" + indent + one.Line)
 	}
 	return b.String()
 }
@@ -180,16 +185,20 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	if f.output == asJSON {
 		return json.NewEncoder(out).Encode(r)
 	}
+	backup := ""
+	if r.StoreKey != "" {
+		backup = "Back up   " + r.StoreKey + ", apart from the database of the store: nobody can read the store without this key\n"
+	}
 	if r.Kept != "" {
 		todo := app.CommandLine("scim-bridge", "serve", "--config", r.Config)
 		if len(r.Missing) > 0 {
 			todo = fmt.Sprintf("copy the lines that you want from %s into %s; a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:%s", r.Kept, r.Config, missingText(r.Missing))
 		}
-		_, err := fmt.Fprintf(out, "Kept      %s exists already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, todo)
+		_, err := fmt.Fprintf(out, "Kept      %s exists already; what setup would write is in %s\n%sNext      %s\n", r.Config, r.Kept, backup, todo)
 		return err
 	}
 	if r.Token == "" {
-		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\nNext      %s\n          %s\n", r.BaseURL,
+		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\n%sNext      %s\n          %s\n", r.BaseURL, backup,
 			app.CommandLine("scim-bridge", "serve", "--config", r.Config), app.CommandLine("scim-bridge", "tokens", "new", "--config", r.Config, "--organization", "ALIAS"))
 		return err
 	}
@@ -200,7 +209,7 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	}
 	_, err := fmt.Fprintf(out, `SCIM URL  %s
 Token     %s   (shown once; valid for %d months)
-Next      %s
-`, r.BaseURL, r.Token, app.TokenMonths, next)
+%sNext      %s
+`, r.BaseURL, r.Token, app.TokenMonths, backup, next)
 	return err
 }

@@ -234,11 +234,11 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:\n          below realms." + name + ".tenants[0]:\n          mapping: "},
+		{[]string{"--mapping", mapping}, "a running bridge applies them, except server, admin, store and keycloak, which need a restart. The lines are:\n        # below realms." + name + ".tenants[0]\n        mapping: "},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)
-		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `          mapping: "`+mapping+"\"\n") != (c.flags != nil) {
+		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `        mapping: "`+mapping+"\"\n") != (c.flags != nil) {
 			t.Errorf("setup %v ends with %d and prints\n%s%s", c.flags, code, out, told)
 		}
 		if _, err := os.Stat(filepath.Join(dir, app.SecretName+".new")); err == nil {
@@ -263,16 +263,29 @@ func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
 		return out
 	}
 	b := apptest.Bridge{File: filepath.Join(dir, "config.yaml")}
-	if out := setup(); !strings.Contains(out, "\n          kubectl create secret generic scim-bridge-store --from-file="+filepath.Join(dir, app.StoreKeyName)+"\n          then install the chart") {
+	made := setup()
+	if out := made; !strings.Contains(out, "\n          kubectl create secret generic scim-bridge-store --from-file="+filepath.Join(dir, app.StoreKeyName)+"\n          then install the chart") {
 		t.Errorf("setup does not say how the chart gets the key:\n%s", out)
 	}
 	key := apptest.ReadPage(t, filepath.Join(dir, app.StoreKeyName))
+	backup := "\nBack up   " + filepath.Join(dir, app.StoreKeyName) + ", apart from the database of the store: nobody can read the store without this key\nNext  "
 	const store = "store: # what the bridge did; without this section it remembers nothing of it\n  sqlite:\n    file: \"store.db\"\n  keyFile: \"store-key\"\n"
 	b.EditFile(t, "config.yaml", apptest.Replaced(t, store, ""))
-	const lines = "          store:\n          below store:\n          sqlite:\n          below store.sqlite:\n          file: \"store.db\"\n          below store:\n          keyFile: \"store-key\"\n"
-	if out := setup(); !strings.Contains(out, lines) {
+	if !strings.Contains(made, backup) {
+		t.Errorf("setup does not say that the key must be copied:\n%s", made)
+	}
+	const lines = "store:\n  sqlite:\n    file: \"store.db\"\n  keyFile: \"store-key\"\n"
+	out := setup()
+	if !strings.HasSuffix(out, "The lines are:\n"+lines) || !strings.Contains(out, backup) {
 		t.Errorf("setup does not print the lines of a store:\n%s", out)
 	}
+	_, pasted, _ := strings.Cut(out, "The lines are:\n")
+	before := apptest.ReadPage(t, b.File)
+	b.EditFile(t, "config.yaml", func(s string) string { return s + pasted })
+	if c, problems := config.Load(b.File); len(problems) > 0 || c.Store.Keys.Reveal() != key {
+		t.Errorf("with the lines that setup printed, the configuration has %v", problems)
+	}
+	b.EditFile(t, "config.yaml", func(string) string { return before })
 	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.Keys.Reveal() != key || c.Store.SQLite.File != filepath.Join(dir, app.StoreName) {
 		t.Errorf("config.yaml.new has the store %+v: %v", c.Store, problems)
 	}
@@ -280,7 +293,7 @@ func TestSetupAddsAStoreAndKeepsAnExistingOne(t *testing.T) {
 	b.EditFile(t, "config.yaml", func(s string) string {
 		return s + "store:\n  sqlite:\n    file: \"" + other + "\"\n  keyFile: \"store-key\"\n"
 	})
-	if out := setup(); strings.Contains(out, "sqlite") || strings.Contains(out, app.StoreName) {
+	if out := setup(); strings.Contains(out, "sqlite") || strings.Contains(out, app.StoreName) || strings.Contains(out, app.StoreKeyName) {
 		t.Errorf("setup offers a second store:\n%s", out)
 	}
 	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Store.SQLite.File != other {

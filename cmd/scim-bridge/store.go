@@ -110,9 +110,9 @@ func newStoreForget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "forget", Short: "Erase what the store of a running bridge has about a person", Args: cobra.NoArgs,
 		Long: `Erase what the store of a running bridge has about a person: names, addresses, all values before
-and after, and memberships, in every change about the person, and the documents of requests that
-were refused. The changes stay, without what they say about the person, and scim-bridge audit verify
-still succeeds. Nobody can undo this.
+and after, and memberships, in every change about the person. Also erase the documents of requests
+that name the person, and the documents that clients sent last. The changes and requests stay, without what
+they say about the person, and scim-bridge audit verify still succeeds. Nobody can undo this.
 
 Keycloak is not changed. Delete the account first: the bridge records later changes of it again.
 Backups that were made before still have the person. The command shows what it will erase, and
@@ -146,23 +146,41 @@ func forget(cmd *cobra.Command, file, user string, yes bool) error {
 	if len(found.Users) == 1 {
 		who = "the user " + knownText(found.Users[0])
 	}
-	what, from := changes(telling), changes
-	if found.Requests > 0 {
-		what += " and " + requests(found.Requests)
-		from = func(n int) string { return strconv.Itoa(n) + " changes and requests" }
+	fmt.Fprintln(in.out, printable("This erases about "+who+":"))
+	for _, text := range erasedTexts(user, telling, found) {
+		fmt.Fprintln(in.out, "  -", printable(text))
 	}
-	if len(found.Applied) > 0 {
-		what += ", and the values that clients sent last,"
-	}
-	fmt.Fprintln(in.out, printable(fmt.Sprintf("This erases what %s say about %s. Nobody can undo this.", what, who)))
+	fmt.Fprintln(in.out, "Nobody can undo this. The ids, the times, the tenants and the clients of changes and requests stay.")
 	if !yes && !in.yes("Erase this?") {
 		return errors.New("nothing was erased")
 	}
 	n, err := running.Forget(cmd.Context(), user)
-	if err == nil {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", from(n))
+	if err != nil {
+		return err
 	}
+	from := strconv.Itoa(n) + " changes and requests"
+	if n == 1 {
+		from = "1 change or request"
+	}
+	if len(found.Applied) > 0 {
+		from += ", and the last documents"
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "erased the person from %s\n", from)
 	return err
+}
+
+// erasedTexts lists what an erasure erases. The store also finds requests by former names of the person, so their number
+// is not known before.
+func erasedTexts(user string, telling int, found admin.Found) []string {
+	var out []string
+	if telling > 0 {
+		out = append(out, changes(telling)+": names, addresses, the values before and after, memberships, steps and reasons")
+	}
+	out = append(out, fmt.Sprintf("every request that names the person (%q finds %d): the document that the client sent, and the detail of the error", user, found.Requests))
+	if n := len(found.Applied); n > 0 {
+		out = append(out, counted(n, "last document")+": the values that clients sent last, kept for each tenant")
+	}
+	return out
 }
 
 func newStoreNewkey() *cobra.Command {

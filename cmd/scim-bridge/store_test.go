@@ -66,7 +66,7 @@ func TestTheStoreOfARunningBridge(t *testing.T) {
 		t.Errorf("store rekey = %s", out)
 	}
 	s.EditFile(t, "store-key", func(string) string { return "not a key\n" })
-	if out, told, code := command(t, "", "store", "rekey", "--config", s.File); code != exitProblems || !strings.Contains(told, "has no key in line 1") {
+	if out, told, code := command(t, "", "store", "rekey", "--config", s.File); code != exitFailure || !strings.Contains(told, "nothing is sealed again") || !strings.Contains(told, "has no key in line 1") {
 		t.Errorf("store rekey with a broken file = %d, %s%s", code, out, told)
 	}
 	s.EditFile(t, "store-key", func(string) string { return second })
@@ -122,6 +122,63 @@ func TestAConfigurationWithoutAStoreHasNothingToRestore(t *testing.T) {
 	})
 	if out, told, code := command(t, "", "store", "restore", "--config", b.File, "backup.db"); code != exitUsage || !strings.Contains(told, "the configuration has no store") {
 		t.Errorf("store restore = %d, %s%s", code, out, told)
+	}
+}
+
+// TestCommandsNeedNoKeyOfTheStore: the bridge has it. An operator without the key file still exports
+// the journal and lists tokens.
+func TestCommandsNeedNoKeyOfTheStore(t *testing.T) {
+	t.Parallel()
+	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())
+	s.Create(t, "/Users", `{"userName":"jane@acme.example"}`)
+	if err := os.Remove(filepath.Join(filepath.Dir(s.File), "store-key")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"audit", "export"}, {"export", "--user", "jane@acme.example"}, {"history", "jane@acme.example"}, {"store", "check"}, {"tenants", "list"}, {"tokens", "list"}, {"tokens", "new", "--name", "late"}, {"users", "get", "jane@acme.example"},
+	} {
+		if out := succeeds(t, append(args, "--config", s.File)...); out == "" {
+			t.Errorf("%v prints nothing", args)
+		}
+	}
+	for _, args := range [][]string{{"check"}, {"store", "restore", "backup.db"}} {
+		if out, told, code := command(t, "", append(args, "--config", s.File)...); code != exitProblems || !strings.Contains(told, "store.keyFile: ") {
+			t.Errorf("%v without the key = %d, %s%s", args, code, out, told)
+		}
+	}
+}
+
+// TestAfterTheKeyIsLostABridgeBeginsWithANewStore: users and the tokens of files stay, the tokens of the store are gone,
+// and the old database is refused with a text that says why.
+func TestAfterTheKeyIsLostABridgeBeginsWithANewStore(t *testing.T) {
+	t.Parallel()
+	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())
+	dir := filepath.Dir(s.File)
+	s.Create(t, "/Users", `{"userName":"jane@acme.example"}`)
+	var made struct{ Token, Place string }
+	if err := json.Unmarshal([]byte(succeeds(t, "tokens", "new", "--config", s.File, "--name", "stored", "--output", "json")), &made); err != nil || made.Place != admin.InStore {
+		t.Fatalf("tokens new = %+v, %v", made, err)
+	}
+	apptest.Wrote.Secret(made.Token)
+	stop(t, s)
+	key := succeeds(t, "store", "newkey")
+	apptest.Wrote.Secret(strings.TrimSpace(key))
+	s.EditFile(t, "store-key", func(string) string { return key })
+	if out, told, code := command(t, "", "serve", "--config", s.File); code != exitFailure || !strings.Contains(told, "the key file does not have the key of this store") {
+		t.Errorf("serve with another key = %d, %s%s", code, out, told)
+	}
+	for _, name := range []string{"store.db", "store.db-wal", "store.db-shm"} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, "old-"+name)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	s.Start(t)
+	if got := s.Names(t, "/Users"); len(got) != 1 {
+		t.Errorf("the users are %v", got)
+	}
+	s.With(made.Token).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	if out := succeeds(t, "audit", "export", "--config", s.File); out != "" {
+		t.Errorf("the new journal has %s", out)
 	}
 }
 

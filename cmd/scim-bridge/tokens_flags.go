@@ -28,7 +28,7 @@ func (f tokensFlags) load(cmd *cobra.Command) (config.Config, error) {
 	if f.tenant != "" && f.organization != "" {
 		return config.Config{}, codedError{exitUsage, errors.New("give --tenant or --organization, not both")}
 	}
-	return load(cmd, f.file)
+	return loadUnkeyed(cmd, f.file)
 }
 
 // choice returns the tenant or organization that the flags name.

@@ -34,7 +34,7 @@ server.`,
 func inspectToken(cmd *cobra.Command, file string, o output) error {
 	var of *config.Config
 	if file != "" {
-		c, err := load(cmd, file)
+		c, err := loadUnkeyed(cmd, file)
 		if err != nil {
 			return err
 		}

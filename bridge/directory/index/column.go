@@ -75,6 +75,14 @@ func (c cell) keys() iter.Seq2[int, string] {
 	}
 }
 
+// first returns the first key; "" for none.
+func (c cell) first() string {
+	for _, key := range c.keys() {
+		return key
+	}
+	return ""
+}
+
 // size returns how many bytes belong to the cell.
 func (c cell) size() int {
 	elements, rest := c.number()

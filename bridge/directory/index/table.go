@@ -87,6 +87,13 @@ func (t *Table) IDs() []string {
 	return out
 }
 
+// Changes counts the changes of the table.
+func (t *Table) Changes() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.changes
+}
+
 // Has reports whether the table has a resource.
 func (t *Table) Has(id string) bool {
 	t.mu.RLock()
@@ -170,12 +177,7 @@ func (t *Table) Delete(ids ...string) (changed bool) {
 	return true
 }
 
-func (t *Table) id(row uint32) string {
-	for _, key := range t.ids.at(row).keys() {
-		return key
-	}
-	return ""
-}
+func (t *Table) id(row uint32) string { return t.ids.at(row).first() }
 
 func (t *Table) find(id string) (row uint32, ok bool) {
 	i, ok := t.byID.search(t, filter.Placed{Position: filter.Position{ID: id}})

@@ -420,3 +420,18 @@ func TestAStoreThatIsTooLargeGivesUpRowsBeforeChanges(t *testing.T) {
 		t.Errorf("the change is gone: %v", err)
 	}
 }
+
+// TestCountsThatAreDueAreTakenNext, although a commit of earlier counts ends meanwhile.
+func TestCountsThatAreDueAreTakenNext(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(), time.Now()
+	q.count(tally{tenant: "acme"})
+	q.due()
+	_, first := q.take(now, false)
+	q.count(tally{tenant: "acme"})
+	q.due()
+	q.ended(0, first, now, nil, false)
+	if _, second := q.take(now, false); len(first) != 1 || len(second) != 1 {
+		t.Errorf("the commits have %v and %v", first, second)
+	}
+}

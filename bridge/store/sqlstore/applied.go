@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -35,18 +34,12 @@ func (s *Store) Applied(ctx context.Context, tenant, resource string) (scim.Docu
 	return decodeObject(text)
 }
 
-// appliedOf is the compressed document that a settled change leaves for its resource; nil when it leaves none.
+// appliedOf is the document that a settled change leaves for its resource, as JSON; nil when it leaves none.
 func appliedOf(c change.Change) ([]byte, error) {
 	if !store.Applies(c) {
 		return nil, nil
 	}
-	text, err := scim.Encode(c.After)
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	err = compress(&out, text)
-	return out.Bytes(), err
+	return scim.Encode(c.After)
 }
 
 // rekeyApplied seals documents with the newest key. more reports whether there may be further ones.

@@ -51,7 +51,7 @@ func succeeded(c change.Change) store.Activity {
 func BenchmarkChanges(b *testing.B) {
 	benchmarkChanges(b, func(b *testing.B) *Store {
 		b.Helper()
-		return open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+		return opened(b, Options{File: filepath.Join(b.TempDir(), "store.db"), Ring: ring(b, seal.NewKey())})
 	})
 }
 
@@ -209,7 +209,7 @@ func fill(b *testing.B, s *Store, n int) {
 
 // BenchmarkHistory reads the hundred changes of one person among many entries.
 func BenchmarkHistory(b *testing.B) {
-	s := open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+	s := opened(b, Options{File: filepath.Join(b.TempDir(), "store.db"), Ring: ring(b, seal.NewKey())})
 	fill(b, s, *rows)
 	const changes = 100
 	for range changes {
@@ -228,7 +228,7 @@ func BenchmarkHistory(b *testing.B) {
 // BenchmarkRetention journals changes by four writers while the oldest entries are pruned. It reports how long a writer
 // waits for its intent.
 func BenchmarkRetention(b *testing.B) {
-	s := open(b, filepath.Join(b.TempDir(), "store.db"), ring(b, seal.NewKey()))
+	s := opened(b, Options{File: filepath.Join(b.TempDir(), "store.db"), Ring: ring(b, seal.NewKey())})
 	for n := range 20_000 {
 		made(b, s, twoKilobytes(n))
 	}

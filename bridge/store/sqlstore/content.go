@@ -148,9 +148,14 @@ func contentOf(object map[string]any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return contentFrom(text)
+}
+
+// contentFrom is the content of a JSON text.
+func contentFrom(text []byte) ([]byte, error) {
 	out := bytes.NewBuffer(make([]byte, saltSize, saltSize+len(text)/2))
 	_, _ = rand.Read(out.Bytes()) // it never fails
-	err = compress(out, text)
+	err := compress(out, text)
 	return out.Bytes(), err
 }
 

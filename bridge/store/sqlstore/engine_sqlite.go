@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
 )
@@ -77,13 +77,17 @@ func (e *sqliteEngine) open(ctx context.Context) (write, read *sql.DB, err error
 // readers is the number of connections that read.
 const readers = 4
 
+// maxLog is how large the write-ahead log may stay, in bytes. SQLite empties the log when it has about 1,000 pages, but a
+// reader that stays prevents it.
+const maxLog = 16 << 20
+
 // connect opens connections to the database. more are further parameters.
 func (e *sqliteEngine) connect(more string) (*sql.DB, error) {
 	synchronous := "FULL"
 	if e.s.o.Normal {
 		synchronous = "NORMAL"
 	}
-	return sql.Open("sqlite", "file:"+e.file+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)"+more)
+	return sql.Open("sqlite", "file:"+e.file+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=secure_delete(1)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit("+strconv.Itoa(maxLog)+")"+more)
 }
 
 // makePages sets the size of the pages of a new database. SQLite ignores the size once the database has a table or a
@@ -388,6 +392,9 @@ func newEpoch(ctx context.Context, o Options) error {
 	if err == nil {
 		err = s.w.write(ctx, s.restored)
 	}
+	if err == nil {
+		err = s.purgeSnapshots(ctx)
+	}
 	return errors.Join(err, s.Close())
 }
 
@@ -416,33 +423,4 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
-func (e *sqliteEngine) explain(err error) error {
-	fault, is := errors.AsType[*sqlite.Error](err)
-	if !is {
-		return err
-	}
-	const primary = 0xFF // the rest is the extended code
-	switch fault.Code() & primary {
-	case codeCorrupt, codeNotADatabase:
-		return fmt.Errorf("the store %s is damaged or is no database: restore a backup with scim-bridge store restore, or move the file away to begin a new store: %w", e.file, err)
-	case codeFull:
-		return fmt.Errorf("the disk of the store %s is full: make room: %w", e.file, err)
-	case codeReadOnly, codeCantOpen, codePermission:
-		return fmt.Errorf("the bridge may not write the store %s: make the file and its directory writable for the user of the bridge: %w", e.file, err)
-	case codeBusy, codeLocked:
-		return fmt.Errorf("another program uses the store %s: stop it first: %w", e.file, err)
-	}
-	return err
-}
-
-// The result codes of SQLite (sqlite.org/rescode.html).
-const (
-	codePermission   = 3
-	codeBusy         = 5
-	codeLocked       = 6
-	codeReadOnly     = 8
-	codeCorrupt      = 11
-	codeFull         = 13
-	codeCantOpen     = 14
-	codeNotADatabase = 26
-)
+func (e *sqliteEngine) explain(err error) error { return explainSQLite(e.file, err) }

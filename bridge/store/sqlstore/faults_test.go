@@ -250,7 +250,7 @@ func TestAChangeWaitsForOneCommit(t *testing.T) {
 // TestPagesHaveTheRightSize: SQLite ignores the size without an error when it is set too late.
 func TestPagesHaveTheRightSize(t *testing.T) {
 	t.Parallel()
-	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))
+	s := opened(t, Options{File: filepath.Join(t.TempDir(), "store.db"), Ring: ring(t, seal.NewKey())})
 	for pragma, want := range map[string]string{"page_size": "8192", "auto_vacuum": "2", "journal_mode": "wal"} {
 		var got string
 		if err := s.db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {

@@ -54,6 +54,9 @@ func (s *Store) Forget(ctx context.Context, p store.Person) (int, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.purgeSnapshots(ctx)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -180,14 +183,14 @@ func (s *Store) erase(ctx context.Context, w *writer, who store.Forgotten, numbe
 	}
 	now := s.o.Now()
 	c := change.Change{
-		ID: change.NewID(), Begun: now, Actor: change.Actor{Kind: "system"}, Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
+		ID: change.NewID(), Begun: now, Actor: store.Eraser(), Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
 		Op: change.Erased, Resource: change.Resource{Type: "User", ID: who.ID}, Outcome: change.Done,
 	}
 	one, err := s.settlement(c, private{erased: done})
 	if err != nil {
 		return 0, err
 	}
-	return len(done), w.load.settle(&one)
+	return len(done), w.load.settle(one)
 }
 
 // eraseEntry erases a person from an entry. It returns nil when the entry is not about the person.

@@ -2,11 +2,18 @@ package sqlstore
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"modernc.org/sqlite"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
@@ -122,6 +129,66 @@ func TestAnErrorOfOpenLeavesTheStoreAsItWas(t *testing.T) {
 	proof, err := open(t, file, key).Verify(t.Context(), head)
 	if err != nil || proof.Entries != 10 || proof.Erased != 1 {
 		t.Errorf("the journal proves %+v, %v", proof, err)
+	}
+}
+
+// limited is set for a process of TestADiskWithoutRoomIsExplained: the most bytes that a file may have.
+const limited = "SQLSTORE_LIMITED"
+
+// TestADiskWithoutRoomIsExplained once, with what to do, wherever the room ends while a store is made. The files of
+// another process get the limit.
+func TestADiskWithoutRoomIsExplained(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "store.db")
+	if text, is := os.LookupEnv(limited); is {
+		size, err := strconv.ParseUint(text, 10, 64)
+		if err == nil {
+			err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: size})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(t.Context(), Options{File: file, Ring: ring(t, seal.NewKey())})
+		fmt.Fprintln(os.Stderr, "opened:", err)
+		return
+	}
+	for _, size := range []int{pageSize / 2, 2 * pageSize, 4 * pageSize, 12 * pageSize} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestADiskWithoutRoomIsExplained$")
+		cmd.Env = append(os.Environ(), limited+"="+strconv.Itoa(size))
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "cannot be read or written: it is full or broken, or a limit of the size of files is too low (ulimit -f). Make room") || strings.Count(string(out), "disk I/O error") != 1 {
+			t.Errorf("with %d bytes for each file: %v, %s", size, err, out)
+		}
+	}
+}
+
+// TestEachResultOfSQLiteHasARemedy, also with an extended code.
+func TestEachResultOfSQLiteHasARemedy(t *testing.T) {
+	t.Parallel()
+	const shm, wal = 19 << 8, 4 << 8
+	for code, want := range map[int]string{
+		codeFull: "is full: make room", codeIO: "Make room, and look for errors of the disk", codeIO | shm: "cannot be read or written", codeReadOnly | wal: "may not write the store", codeCantOpen: "check that the disk is not mounted read-only",
+		codePermission: "make the file and its directory writable", codeCorrupt: "restore a backup", codeNotADatabase: "restore a backup", codeBusy: "stop it first", codeLocked: "stop it first",
+	} {
+		if got := remedy("/data/store.db", code); !strings.Contains(got, want) || !strings.Contains(got, "/data/store.db") {
+			t.Errorf("the code %d is explained as %q", code, got)
+		}
+	}
+	if got := remedy("store.db", 1); got != "" {
+		t.Errorf("an error in SQL is explained as %q", got)
+	}
+}
+
+// TestAnExplainedErrorIsPrintedOnce, although several statements failed with it, and stays an error of SQLite.
+func TestAnExplainedErrorIsPrintedOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "store.db")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("text"), 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Options{File: file, Ring: ring(t, seal.NewKey())})
+	if _, is := errors.AsType[*sqlite.Error](err); !is || strings.Count(err.Error(), "SQLite: ") != 1 || strings.Count(err.Error(), "(26)") != 1 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Intend implements store.Journal.
@@ -94,7 +96,7 @@ func openFrom(object map[string]any) (c change.Change, err error) {
 	return c, nil
 }
 
-// settlement is a settled change, ready to be written.
+// settlement is a settled change.
 type settlement struct {
 	s       *Store
 	c       change.Change
@@ -102,14 +104,18 @@ type settlement struct {
 	head    int64 // of its intent
 	intent  bool  // whether there is an intent to end
 	settled time.Time
+	list    []store.Identifier
 
+	// ready is closed when the fields below are made. That happens beside the caller, who need not wait, and beside the
+	// writer, because there is only one writer.
+	ready   chan struct{}
+	err     error // why they cannot be made
 	content []byte
 	applied []byte // the compressed document, or nil
-	list    []store.Identifier
 	sealed  sealed
 }
 
-// sealed is what one key makes of a settlement. It is made before the settlement waits for the writer: there is only one writer.
+// sealed is what one key makes of a settlement.
 type sealed struct {
 	generation int64
 	content    []byte
@@ -129,22 +135,39 @@ func (one *settlement) seal(k *keys) {
 	}
 }
 
-// settlement prepares a change that is settled now. p is its private part.
-func (s *Store) settlement(c change.Change, p private) (settlement, error) {
+// settlement begins to prepare a change that is settled now. p is its private part. The documents are encoded at once,
+// because the caller may change them afterwards.
+func (s *Store) settlement(c change.Change, p private) (*settlement, error) {
 	id, err := idBytes(c.ID)
 	if err != nil {
-		return settlement{}, err
+		return nil, err
 	}
-	content, err := contentOf(p.object())
+	text, err := scim.Encode(p.object())
 	if err != nil {
-		return settlement{}, err
+		return nil, err
 	}
-	one := settlement{s: s, c: c, id: id, settled: s.o.Now(), content: content, list: store.IdentifiersOf(c)}
-	if one.applied, err = appliedOf(c); err != nil {
-		return settlement{}, err
+	document, err := appliedOf(c)
+	if err != nil {
+		return nil, err
 	}
-	one.seal(s.keys.Load())
+	one := &settlement{s: s, c: c, id: id, settled: s.o.Now(), list: store.IdentifiersOf(c), ready: make(chan struct{})}
+	one.c.Before, one.c.After = nil, nil
+	go one.prepare(text, document, s.keys.Load())
 	return one, nil
+}
+
+// prepare compresses and seals the settlement. document is what the change leaves for its resource, or nil.
+func (one *settlement) prepare(text, document []byte, k *keys) {
+	defer close(one.ready)
+	if one.content, one.err = contentFrom(text); one.err != nil {
+		return
+	}
+	if document != nil {
+		var out bytes.Buffer
+		one.err = compress(&out, document)
+		one.applied = out.Bytes()
+	}
+	one.seal(k)
 }
 
 // Settle implements store.Journal.
@@ -169,6 +192,29 @@ func (s *Store) Settle(ctx context.Context, c change.Change) error {
 	one.c.Begun, one.head, one.intent = begun.begun, begun.head, true
 	if err := s.w.settle(one); err != nil {
 		s.begin(c.ID, begun)
+		return s.away(err)
+	}
+	return nil
+}
+
+// Withdraw implements store.Journal.
+func (s *Store) Withdraw(ctx context.Context, change change.ID) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	begun, is := s.open[change]
+	delete(s.open, change)
+	s.mu.Unlock()
+	if !is {
+		return fmt.Errorf("%s cannot be withdrawn: %w", change, store.ErrNotOpen)
+	}
+	id, err := idBytes(change)
+	if err == nil {
+		err = s.w.note(func(l *load) { l.withdrawn = append(l.withdrawn, id) })
+	}
+	if err != nil {
+		s.begin(change, begun)
 		return s.away(err)
 	}
 	return nil
@@ -216,16 +262,23 @@ func (s *Store) flushLocked(ctx context.Context) error {
 	if err := s.w.flush(ctx); err != nil {
 		return s.away(err)
 	}
-	for {
-		more, err := s.indexStep(ctx)
+	for last := (indexed{}); ; {
+		more, err := s.indexStep(ctx, &last)
 		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-// indexStep writes the next subjects of an entry with many. more reports whether there may be further ones.
-func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
+// indexed is an entry with many subjects while they are written: to open it for each step would take long.
+type indexed struct {
+	number int64
+	list   []store.Identifier
+}
+
+// indexStep writes the next subjects of an entry with many. more reports whether there may be further ones. last is the
+// entry of the step before; no entry changes while upkeep is held.
+func (s *Store) indexStep(ctx context.Context, last *indexed) (more bool, err error) {
 	var number, next int64
 	err = s.db.QueryRowContext(ctx, "SELECT number, next FROM unindexed ORDER BY number LIMIT 1").Scan(&number, &next)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -234,7 +287,12 @@ func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, s.away(err)
 	}
-	e, err := s.byNumber(ctx, number)
+	if number != last.number {
+		var e store.Entry
+		if e, err = s.byNumber(ctx, number); err == nil {
+			*last = indexed{number, store.IdentifiersOf(e.Change)}
+		}
+	}
 	if errors.Is(err, store.ErrNotFound) { // somebody wrote the row, or removed the entry
 		return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
 			_, err := w.ExecContext(ctx, "DELETE FROM unindexed WHERE number = ?", number)
@@ -244,8 +302,7 @@ func (s *Store) indexStep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	list := store.IdentifiersOf(e.Change)
-	list = list[min(max(int(next), 0), len(list)):]
+	list := last.list[min(max(int(next), 0), len(last.list)):]
 	step := s.engine.step()
 	return true, s.w.write(ctx, func(ctx context.Context, w *writer) error {
 		if err := s.subjects(ctx, w, number, list[:min(len(list), step)]); err != nil {
@@ -399,6 +456,6 @@ func (s *Store) Observed(ctx context.Context, o store.Overlap, c change.Change) 
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, store.ErrNotFound)
 		}
-		return w.load.settle(&one)
+		return w.load.settle(one)
 	})
 }

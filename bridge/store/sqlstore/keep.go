@@ -210,6 +210,9 @@ func (s *Store) Rekey(ctx context.Context) error {
 			}
 		}
 	}
+	if err := s.purgeSnapshots(ctx); err != nil {
+		return err
+	}
 	if err := s.w.write(ctx, s.rekeyRest); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func (s *Store) ChangeRemovals(ctx context.Context, key string, change func(*sto
 		return nil
 	}
 	var err error
-	if !a.now.Lifted.Equal(a.kept.Lifted) {
+	if a.now.LiftedSince(a.kept.Lifted) {
 		err = s.w.addCertainly(ctx, func(l *load) error {
 			d.add(l)
 			return nil
@@ -128,10 +128,7 @@ func (s *Store) ChangeRemovals(ctx context.Context, key string, change func(*sto
 }
 
 // reset undoes what was not kept.
-func (a *account) reset() {
-	a.now = a.kept
-	a.now.At = maps.Clone(a.kept.At)
-}
+func (a *account) reset() { a.now = a.kept.Clone() }
 
 // difference is what a change of removals writes.
 type difference struct {

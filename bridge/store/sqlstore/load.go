@@ -21,7 +21,8 @@ type load struct {
 	state  state // the ends of the journal after the commit
 
 	intents   []*intentRow
-	ended     [][]byte // the ids of changes that are no longer open
+	ended     [][]byte // the ids of changes that are settled
+	withdrawn [][]byte // the ids of changes that are no longer open and are not settled
 	entries   []row
 	subjects  []subjectRow
 	unindexed map[int64]int    // the next subject to be written, by the number of the entry
@@ -88,7 +89,7 @@ func (s *Store) newLoad() *load {
 
 // empty reports whether there is nothing to write.
 func (l *load) empty() bool {
-	return l.state == l.before && len(l.intents)+len(l.ended)+len(l.entries)+len(l.subjects)+len(l.unindexed)+len(l.overlaps)+len(l.applied)+len(l.acts)+len(l.gone)+len(l.actSubjects)+len(l.tallies)+len(l.uses)+len(l.brakes)+len(l.cleared)+len(l.removals) == 0
+	return l.state == l.before && len(l.intents)+len(l.ended)+len(l.withdrawn)+len(l.entries)+len(l.subjects)+len(l.unindexed)+len(l.overlaps)+len(l.applied)+len(l.acts)+len(l.gone)+len(l.actSubjects)+len(l.tallies)+len(l.uses)+len(l.brakes)+len(l.cleared)+len(l.removals) == 0
 }
 
 // intend adds a change that begins. It fails for an id that the load has already.
@@ -104,6 +105,9 @@ func (l *load) intend(one *intentRow) error {
 
 // settle adds the entry of a settled change, and ends its intent.
 func (l *load) settle(one *settlement) error {
+	if <-one.ready; one.err != nil {
+		return one.err
+	}
 	if one.intent { // when somebody deleted the intent in the database, the entry is written all the same
 		l.ended = append(l.ended, one.id)
 	}
@@ -334,7 +338,7 @@ func (l *load) goneSubjects() []subjectRow {
 // writeRows writes a load row by row.
 func (l *load) writeRows(ctx context.Context, e execer) error {
 	x := &rowWriter{ctx: ctx, e: e}
-	for _, id := range l.ended {
+	for _, id := range slices.Concat(l.ended, l.withdrawn) {
 		x.exec("DELETE FROM intent WHERE id = ?", id)
 	}
 	for i := range l.entries {

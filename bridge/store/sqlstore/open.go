@@ -46,7 +46,8 @@ type Store struct {
 	acts  int64 // the number of the last row of a request; only the writer uses it after Open
 	usage usage // of the rows of requests
 
-	ledger ledger
+	ledger    ledger
+	snapshots snapshots
 
 	mu   sync.Mutex
 	open map[change.ID]intent // the changes that are begun and not settled

@@ -297,16 +297,22 @@ const durable = " RETURNING CASE WHEN current_setting('synchronous_commit') = 'o
 
 // journal adds the rows of changes.
 func (l *load) journal(st *pgStatement) {
-	if len(l.ended) > 0 {
-		st.add("DELETE FROM intent WHERE id = ANY (" + st.arg(l.ended) + "::bytea[]) AND EXISTS (SELECT 1 FROM fence)")
-	}
+	gone, again := slices.Concat(l.ended, l.withdrawn), [][]byte{} // one statement cannot delete and insert a row
 	if len(l.intents) > 0 {
 		rows := make([][]any, len(l.intents))
 		for i, one := range l.intents {
 			rows[i] = []any{one.id, one.head, one.generation, one.content}
+			same := func(id []byte) bool { return bytes.Equal(id, one.id) }
+			if slices.ContainsFunc(gone, same) {
+				gone, again = slices.DeleteFunc(gone, same), append(again, one.id)
+			}
 		}
 		st.parts = append(st.parts, "begun AS (INSERT INTO intent (id, head, generation, content) SELECT u.id, u.head, u.generation, u.content FROM "+st.rows("biib", rows)+
-			" WITH ORDINALITY AS u(id, head, generation, content, place), fence WHERE NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.id = u.id) ORDER BY u.place ON CONFLICT (id) DO NOTHING RETURNING id)")
+			" WITH ORDINALITY AS u(id, head, generation, content, place), fence WHERE NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.id = u.id) ORDER BY u.place"+
+			" ON CONFLICT (id) DO UPDATE SET head = excluded.head, generation = excluded.generation, content = excluded.content WHERE intent.id = ANY ("+st.arg(again)+"::bytea[]) RETURNING id)")
+	}
+	if len(gone) > 0 {
+		st.add("DELETE FROM intent WHERE id = ANY (" + st.arg(gone) + "::bytea[]) AND EXISTS (SELECT 1 FROM fence)")
 	}
 	rows := make([][]any, len(l.entries))
 	for i := range l.entries {

@@ -25,7 +25,11 @@ var shared struct {
 	err    error
 }
 
+// beforeTests is called before the tests; the race detector changes it.
+var beforeTests = func() {}
+
 func TestMain(m *testing.M) {
+	beforeTests()
 	code := m.Run()
 	if pooled.pooler != nil {
 		_ = pooled.pooler.Stop() // it never fails

@@ -21,6 +21,7 @@ type queue struct {
 	of      map[string]held
 	counts  map[tally]int64
 	noted   time.Time // when the counts were last written
+	asked   bool      // somebody waits for the counts, see due
 	paused  time.Time // until then nothing is written, after a failure
 	pushed  int64     // the number of rows that ever waited
 	popped  int64     // the number of rows that no longer wait
@@ -151,9 +152,10 @@ func (q *queue) take(now time.Time, all bool) (rows []*act, counts map[tally]int
 		named += len(q.rows[n].named)
 		n++
 	}
-	if len(q.counts) > 0 && (all || now.Sub(q.noted) >= countsMay) {
+	if len(q.counts) > 0 && (all || q.asked || now.Sub(q.noted) >= countsMay) {
 		counts, q.counts = q.counts, map[tally]int64{}
 	}
+	q.asked = false
 	return q.rows[:n:n], counts
 }
 
@@ -211,7 +213,7 @@ func (q *queue) wait(now time.Time, urgent bool) (d time.Duration, ok bool) {
 func (q *queue) due() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.noted = time.Time{}
+	q.asked = true
 }
 
 // waits reports how much waits, and the number of rows that ever waited.

@@ -25,15 +25,16 @@ func ring(tb testing.TB, lines ...string) seal.Ring {
 	return r
 }
 
+// open opens a store that does not wait for the disk: what a test reads after a crash is what the operating system has.
 func open(tb testing.TB, file string, r seal.Ring) *Store {
 	tb.Helper()
-	return opened(tb, Options{File: file, Ring: r})
+	return opened(tb, Options{File: file, Ring: r, Normal: true})
 }
 
 // openCopy opens a copy of the file of a store.
 func openCopy(tb testing.TB, file string, r seal.Ring) *Store {
 	tb.Helper()
-	return opened(tb, Options{File: file, Ring: r, copied: true})
+	return opened(tb, Options{File: file, Ring: r, Normal: true, copied: true})
 }
 
 func opened(tb testing.TB, o Options) *Store {

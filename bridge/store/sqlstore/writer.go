@@ -25,12 +25,12 @@ type writer struct {
 	done chan struct{}
 
 	mu      sync.Mutex
-	waiting []settlement // settled changes that wait for a commit, oldest first
-	notes   []note       // what the next commit writes too; see note
-	flushed []flusher    // who waits until all that waited before is written
-	put     int64        // how many settlements and notes have waited
-	taken   int64        // how many of them are written
-	broken  error        // why the last commit failed; nil after a commit
+	waiting []*settlement // settled changes that wait for a commit, oldest first
+	notes   []note        // what the next commit writes too; see note
+	flushed []flusher     // who waits until all that waited before is written
+	put     int64         // how many settlements and notes have waited
+	taken   int64         // how many of them are written
+	broken  error         // why the last commit failed; nil after a commit
 
 	queue *queue // the rows of requests that wait for a commit
 
@@ -162,7 +162,7 @@ func (w *writer) sent(j *job) error {
 }
 
 // settle adds a settlement to the next batch.
-func (w *writer) settle(one settlement) error {
+func (w *writer) settle(one *settlement) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
@@ -367,10 +367,9 @@ func (w *writer) batch(first *job) {
 
 // commit writes jobs and settlements. What only adds rows is one commit. The statements of each other job are a commit of
 // their own, which comes afterwards.
-func (w *writer) commit(jobs []*job, settled []settlement) {
+func (w *writer) commit(jobs []*job, settled []*settlement) {
 	rows, statements := make([]part, 0, len(jobs)+len(settled)+1), []part(nil)
-	for i := range settled {
-		one := &settled[i]
+	for _, one := range settled {
 		rows = append(rows, part{settlement: one, add: func(l *load) error { return l.settle(one) }})
 	}
 	for _, j := range jobs {

@@ -22,6 +22,8 @@ type pair struct {
 	both  [2]*world // the store in memory, and the store that is tested
 	clock *clock
 	heads [2][]store.Head // of both, at the same times
+
+	checks int
 }
 
 // compare makes the same random calls of a store and of a store in memory. After each call both must answer the same.
@@ -39,14 +41,15 @@ func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.S
 			defer func() { _ = s.Close() }()
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"":        p.check,
-			"intend":  p.intend,
-			"settle":  p.settle,
-			"meet":    p.meet,
-			"make":    func(rt *rapid.T) { p.intend(rt); p.settle(rt) },
-			"observe": p.observe,
-			"forget":  p.forget,
-			"prune":   p.prune,
+			"":         p.check,
+			"intend":   p.intend,
+			"settle":   p.settle,
+			"withdraw": p.withdraw,
+			"meet":     p.meet,
+			"make":     func(rt *rapid.T) { p.intend(rt); p.settle(rt) },
+			"observe":  p.observe,
+			"forget":   p.forget,
+			"prune":    p.prune,
 			"rekey": func(*rapid.T) {
 				p.call("Rekey", func(w *world) (any, error) { return nil, w.store.Rekey(w.Context()) })
 			},
@@ -55,6 +58,7 @@ func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.S
 				clock.passes(time.Duration(rapid.IntRange(-5, 60).Draw(rt, "minutes")) * time.Minute)
 			},
 		})
+		p.verify()
 	})
 }
 
@@ -83,11 +87,19 @@ func (p *pair) check(*rapid.T) {
 	p.call("Entries", func(w *world) (any, error) { return w.entries(store.Query{}), nil })
 	p.call("Open", func(w *world) (any, error) { return w.open(), nil })
 	p.call("Overlaps", func(w *world) (any, error) { return w.overlaps(), nil })
-	for _, tenant := range []string{"/acme", "/other"} {
-		for _, id := range append(drawnUsers(), team, crew, "") {
-			p.call("Applied", func(w *world) (any, error) { return answered(w.store.Applied(w.Context(), tenant, id)) })
+	p.call("Applied", func(w *world) (any, error) {
+		var all []any
+		for _, tenant := range []string{"/acme", "/other"} {
+			for _, id := range append(drawnUsers(), team, crew, "") {
+				one, err := answered(w.store.Applied(w.Context(), tenant, id))
+				all = append(all, one, errors.Is(err, store.ErrNotFound))
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
+					return nil, err
+				}
+			}
 		}
-	}
+		return all, nil
+	})
 	p.call("Stats", func(w *world) (any, error) {
 		stats := w.stats()
 		stats.Bytes = 0
@@ -96,14 +108,22 @@ func (p *pair) check(*rapid.T) {
 	for i, w := range p.both {
 		p.heads[i] = append(p.heads[i], w.head())
 	}
-	p.call("Verify", func(w *world) (any, error) {
-		proof := w.verified()
-		proof.Head = store.Head{Position: proof.Head.Position}
-		return proof, nil
-	})
-	for i, w := range p.both {
-		w.verified(p.heads[i]...)
+	if p.checks++; p.checks%often == 0 {
+		p.verify()
 	}
+}
+
+// often is after how many calls the journals are verified. It reads everything, and the calls are many.
+const often = 4
+
+// verify compares the proofs of both.
+func (p *pair) verify() {
+	var proofs [2]store.Proof
+	for i, w := range p.both {
+		proofs[i] = w.verified(p.heads[i]...)
+		proofs[i].Head = store.Head{Position: proofs[i].Head.Position}
+	}
+	p.both[0].same("Verify", proofs[0], proofs[1])
 }
 
 // entries are the entries that a query selects. The store gives the entry of a person who was forgotten an id of its
@@ -139,6 +159,17 @@ func (p *pair) settle(rt *rapid.T) {
 	}
 	for range rapid.IntRange(1, 2).Draw(rt, "times") {
 		p.call("Settle", func(w *world) (any, error) { return nil, w.store.Settle(w.Context(), c) })
+	}
+}
+
+func (p *pair) withdraw(rt *rapid.T) {
+	open := p.both[0].open()
+	if len(open) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(open).Draw(rt, "open").ID
+	for range rapid.IntRange(1, 2).Draw(rt, "times") {
+		p.call("Withdraw", func(w *world) (any, error) { return nil, w.store.Withdraw(w.Context(), id) })
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"sync/atomic"
 
@@ -20,6 +21,7 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 			return s.Intend(ctx, another)
 		},
 		"Settle":   func(ctx context.Context) error { return s.Settle(ctx, open) },
+		"Withdraw": func(ctx context.Context) error { return s.Withdraw(ctx, open.ID) },
 		"Flush":    s.Flush,
 		"Open":     func(ctx context.Context) error { return second(s.Open(ctx)) },
 		"Entry":    func(ctx context.Context) error { return second(s.Entry(ctx, open.ID)) },
@@ -42,6 +44,10 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 				errs = append(errs, err)
 			}
 			return errors.Join(errs...)
+		},
+		"SaveSnapshot": func(ctx context.Context) error { return s.SaveSnapshot(ctx, "acme", writes("text")) },
+		"ReadSnapshot": func(ctx context.Context) error {
+			return s.ReadSnapshot(ctx, "acme", func(io.Reader) error { return nil })
 		},
 		"Tokens": func(ctx context.Context) error { _, err := s.Tokens(ctx); return err },
 		"AddToken": func(ctx context.Context) error {

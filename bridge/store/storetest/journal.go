@@ -13,6 +13,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
+func changeIDs(list []change.Change) []change.ID {
+	out := make([]change.ID, len(list))
+	for i, c := range list {
+		out[i] = c.ID
+	}
+	return out
+}
+
 func intents() []behaviour {
 	return []behaviour{
 		{"an intended change is open as it was given", func(w *world) {
@@ -31,6 +39,32 @@ func intents() []behaviour {
 			_, err := w.store.Entry(w.Context(), c.ID)
 			w.fails("the entry of an open change", err, store.ErrNotFound)
 			w.same("the head", empty, w.head())
+		}},
+		{"nothing is kept of a change that is withdrawn", func(w *world) {
+			c, other := w.full(), w.user(change.Deleted, bert, nil, nil)
+			empty := w.head()
+			w.intend(c, other)
+			w.must(w.store.Withdraw(w.Context(), c.ID))
+			w.fails("the second withdrawal", w.store.Withdraw(w.Context(), c.ID), store.ErrNotOpen)
+			w.fails("the settlement", w.store.Settle(w.Context(), c), store.ErrNotOpen)
+			w.same("the open changes", []change.ID{other.ID}, changeIDs(w.open()))
+			w.flush()
+			w.same("the open changes", []change.ID{other.ID}, changeIDs(w.open()))
+			w.same("the size", int64(1), w.stats().Open)
+			w.same("the head", empty, w.head())
+			_, err := w.store.Entry(w.Context(), c.ID)
+			w.fails("the entry", err, store.ErrNotFound)
+			w.applied("/acme", anna, nil)
+			w.intend(c) // the id is free again
+			w.settle(c)
+			w.gapless(1)
+		}},
+		{"a change that is withdrawn overlaps with nothing", func(w *world) {
+			a, b := w.group(crew, []string{carla}, nil), w.group(crew, nil, []string{carla})
+			w.intend(a, b)
+			w.must(w.store.Withdraw(w.Context(), a.ID))
+			w.settle(b)
+			w.same("the overlaps", []store.Overlap{}, w.overlaps())
 		}},
 		{"a change without an id is refused", func(w *world) {
 			c := w.full()

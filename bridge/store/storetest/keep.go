@@ -113,7 +113,14 @@ func (m *Memory) bytes() int64 {
 }
 
 // Rekey implements store.Keeper. Nothing in memory is sealed.
-func (m *Memory) Rekey(ctx context.Context) error { return m.Flush(ctx) }
+func (m *Memory) Rekey(ctx context.Context) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	m.purge()
+	m.mutex.Unlock()
+	return m.Flush(ctx)
+}
 
 // Backup implements store.Keeper. The error wraps errors.ErrUnsupported.
 func (m *Memory) Backup(ctx context.Context, _ string) error {
@@ -158,6 +165,7 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 			last = m.entries[i].Change
 		}
 	}
+	m.purge()
 	id := cmp.Or(who.ID, p.ID) // every entry of the user may be pruned
 	maps.DeleteFunc(m.applied, func(of applied, _ scim.Document) bool { return of.resource == id })
 	requests := m.forgetRequests(p.Identifiers(), who)
@@ -166,7 +174,7 @@ func (m *Memory) Forget(ctx context.Context, p store.Person) (int, error) {
 	}
 	m.forgetOverlaps(who)
 	m.record(change.Change{
-		ID: change.NewID(), Begun: m.now(), Actor: change.Actor{Kind: "system"},
+		ID: change.NewID(), Begun: m.now(), Actor: store.Eraser(),
 		Tenant: last.Tenant, Realm: last.Realm, Organization: last.Organization,
 		Op: change.Erased, Resource: change.Resource{Type: userType, ID: who.ID}, Outcome: change.Done,
 	})

@@ -41,6 +41,10 @@ type Memory struct {
 	applied  map[applied]scim.Document
 	held     held
 	requests requests
+
+	saving    sync.Mutex // held by one SaveSnapshot at a time
+	snapshots map[string][]byte
+	purges    int // how often all snapshots were removed
 }
 
 // applied names a resource of a tenant.
@@ -71,7 +75,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests()}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests(), snapshots: map[string][]byte{}}
 }
 
 // Share sets what the rows of one tenant may use.
@@ -164,6 +168,21 @@ func (m *Memory) Settle(ctx context.Context, c change.Change) error {
 	began := m.open[at].began
 	m.open = slices.Delete(m.open, at, at+1)
 	m.append(cloned(c), began)
+	return nil
+}
+
+// Withdraw implements store.Journal.
+func (m *Memory) Withdraw(ctx context.Context, id change.ID) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	defer m.mutex.Unlock()
+	at := slices.IndexFunc(m.open, func(o opened) bool { return o.ID == id })
+	if at < 0 {
+		return fmt.Errorf("%s cannot be withdrawn: %w", id, store.ErrNotOpen)
+	}
+	m.open = slices.Delete(m.open, at, at+1)
+	delete(m.known, id)
 	return nil
 }
 

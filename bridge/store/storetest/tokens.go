@@ -178,9 +178,7 @@ func (m *Memory) Removals(ctx context.Context) (map[string]store.Removals, error
 	defer m.mutex.Unlock()
 	out := map[string]store.Removals{}
 	for key, b := range m.held.brakes {
-		r := b.Removals
-		r.At = maps.Clone(r.At)
-		out[key] = r
+		out[key] = b.Clone()
 	}
 	return out, nil
 }
@@ -200,8 +198,7 @@ func (m *Memory) ChangeRemovals(ctx context.Context, key string, change func(*st
 		return err
 	}
 	defer b.free.Release(1)
-	r := b.Removals
-	r.At = maps.Clone(r.At)
+	r := b.Clone()
 	if err := change(&r); err != nil {
 		return err
 	}
