@@ -12,7 +12,7 @@ func TestTheSizeIsAboutThatOfTheTables(t *testing.T) {
 	t.Parallel()
 	p := onSchema(t)
 	s := opened(t, Options{Postgres: p, Ring: ring(t, seal.NewKey())})
-	const changes = 1000
+	const changes = 400
 	for i := range changes {
 		c := twoKilobytes(i)
 		noError(t, s.Intend(t.Context(), c))
