@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -12,14 +13,24 @@ func TestTheSizeIsAboutThatOfTheTables(t *testing.T) {
 	t.Parallel()
 	p := onSchema(t)
 	s := opened(t, Options{Postgres: p, Ring: ring(t, seal.NewKey())})
-	const changes = 400
-	for i := range changes {
-		c := twoKilobytes(i)
-		noError(t, s.Intend(t.Context(), c))
-		c.Outcome = change.Done
-		noError(t, s.Settle(t.Context(), c))
-		s.Act(succeeded(c))
+	const changes, writers = 1000, 8
+	var g sync.WaitGroup
+	for writer := range writers {
+		g.Go(func() {
+			for i := writer; i < changes; i += writers {
+				c := twoKilobytes(i)
+				if err := s.Intend(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+				c.Outcome = change.Done
+				if err := s.Settle(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+				s.Act(succeeded(c))
+			}
+		})
 	}
+	g.Wait()
 	flushed(t, s)
 	inDatabase(t, "VACUUM FULL "+p.Schema+".intent", "VACUUM FULL "+p.Schema+".head")
 	var used int64
