@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -20,8 +21,16 @@ type RealmSettings struct {
 	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people can register themselves
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
 	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores the events that AdminEvents lists
-	SCIMAPIEnabled              bool `json:"scimApiEnabled"`     // Keycloak's own SCIM API, 26.6 and newer
-	DefaultRole                 Role `json:"defaultRole"`        // the role that every user has
+	// AdminEventsKept is how long the realm keeps admin events; 0 for ever.
+	AdminEventsKept time.Duration `json:"-"`
+	// UserEventsEnabled says that the realm stores the user events of some types; see UserEventTypes.
+	UserEventsEnabled bool `json:"eventsEnabled"`
+	// UserEventTypes are the types of user events that the realm stores; empty for all types.
+	UserEventTypes []string `json:"enabledEventTypes"`
+	// UserEventsKept is how long the realm keeps user events; 0 for ever.
+	UserEventsKept time.Duration `json:"-"`
+	SCIMAPIEnabled bool          `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
+	DefaultRole    Role          `json:"defaultRole"`    // the role that every user has
 	// AdminPermissionsEnabled says that fine-grained admin permissions decide for callers who have no role about users
 	// (26.2 and newer).
 	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`
@@ -29,6 +38,35 @@ type RealmSettings struct {
 	AdminPermissionsClient struct {
 		ID string `json:"id"`
 	} `json:"adminPermissionsClient"`
+}
+
+// UnmarshalJSON reads the settings.
+func (s *RealmSettings) UnmarshalJSON(data []byte) error {
+	type plain RealmSettings
+	wire := struct {
+		*plain
+
+		EventsExpiration int64                     `json:"eventsExpiration"` // seconds
+		Attributes       map[string]jsontext.Value `json:"attributes"`
+	}{plain: (*plain)(s)}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	s.UserEventsKept = time.Duration(wire.EventsExpiration) * time.Second
+	var kept string
+	if json.Unmarshal(wire.Attributes[expiration], &kept) == nil { // otherwise the realm has no such attribute
+		seconds, err := strconv.ParseInt(kept, 10, 32)
+		if err == nil {
+			s.AdminEventsKept = time.Duration(seconds) * time.Second
+		}
+	}
+	return nil
+}
+
+// StoresAccountEvents reports whether the realm stores the user events of every type of AccountEvents.
+func (s *RealmSettings) StoresAccountEvents() bool {
+	missing := func(name string) bool { return !slices.Contains(s.UserEventTypes, name) }
+	return s.UserEventsEnabled && (len(s.UserEventTypes) == 0 || !slices.ContainsFunc(AccountEvents(), missing))
 }
 
 // RealmSettings reads the settings. It needs view-realm; without it Keycloak answers with fewer settings.

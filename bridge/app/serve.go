@@ -75,6 +75,7 @@ func (a *App) Serve(ctx context.Context) error {
 	if a.keeper != nil {
 		g.Go(func() error { a.keeper.run(gctx); return nil })
 		g.Go(func() error { a.keeper.runPrune(gctx); return nil })
+		g.Go(func() error { a.runOthers(gctx); return nil })
 	}
 	g.Go(func() error { a.Service.MaintainIndexes(gctx, a.Watcher.Tenants, c.Index.Warm); return nil })
 	g.Go(func() error {

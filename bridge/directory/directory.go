@@ -78,6 +78,9 @@ type Options struct {
 	Invalidations Invalidations
 	// ObserveScan gets the duration of each scan that filled an index; may be nil.
 	ObserveScan func(tenant, resourceType string, took time.Duration, err error)
+	// Differs gets what a scan or a query found different from the index; may be nil. It must not
+	// wait, and must not call the Directory.
+	Differs func(Difference)
 }
 
 // Directory finds the resources of all tenants, and keeps indexes of them. It is safe for

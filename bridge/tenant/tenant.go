@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -174,6 +175,13 @@ type Fitness struct {
 	OrganizationGroups bool
 	// Feed says that the realm stores admin events and that the bridge may read them.
 	Feed bool
+	// FeedKeeps is how long the realm keeps admin events; 0 for ever.
+	FeedKeeps time.Duration
+	// UserFeed says that the realm stores the user events of accounts (keycloak.AccountEvents), and that the bridge may read
+	// them.
+	UserFeed bool
+	// UserFeedKeeps is how long the realm keeps user events; 0 for ever.
+	UserFeedKeeps time.Duration
 	// Federations are the providers of the realm's user federation, by their ids.
 	Federations map[string]keycloak.Federation
 }

@@ -64,8 +64,8 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		},
 		"Place":    func(ctx context.Context) error { _, err := s.Place(ctx, "events"); return err },
 		"SetPlace": func(ctx context.Context) error { return s.SetPlace(ctx, "events", start()) },
-		"Backup": func(ctx context.Context) error { return s.Backup(ctx, file) },
-		"Stats":  func(ctx context.Context) error { return second(s.Stats(ctx)) },
+		"Backup":   func(ctx context.Context) error { return s.Backup(ctx, file) },
+		"Stats":    func(ctx context.Context) error { return second(s.Stats(ctx)) },
 		"Entries": func(ctx context.Context) error {
 			var errs []error
 			for e, err := range s.Entries(ctx, store.Query{}) {
