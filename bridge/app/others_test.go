@@ -184,6 +184,7 @@ func TestWhatWasBeforeMayBeUnknown(t *testing.T) {
 	w.round(t)
 	w.memory, w.shown = storetest.NewMemory(nil), 0 // as after the retention
 	w.restarts(t, time.Minute)
+	w.now = time.Now() // a new store begins with the last minutes
 	w.must(t, w.Admin.UpdateUser(t.Context(), jane, keycloak.UserUpdate{FirstName: new("Janet"), Enabled: new(false)}))
 	w.round(t)
 	got := w.changes(t, jane.String(), "jane")
