@@ -185,6 +185,7 @@ func TestWhatWasBeforeMayBeUnknown(t *testing.T) {
 	w.memory, w.shown = storetest.NewMemory(nil), 0 // as after the retention
 	w.restarts(t, time.Minute)
 	w.now = time.Now() // a new store begins with the last minutes
+	apptest.AdminSend(t, w.Server, http.MethodDelete, "/admin/realms/"+w.Realm+"/admin-events", "")
 	w.must(t, w.Admin.UpdateUser(t.Context(), jane, keycloak.UserUpdate{FirstName: new("Janet"), Enabled: new(false)}))
 	w.round(t)
 	got := w.changes(t, jane.String(), "jane")

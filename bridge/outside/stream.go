@@ -130,11 +130,11 @@ func (p places) since(now time.Time) time.Time {
 }
 
 // readAll records the changes of all events since the last round. all is false when a change waits for the next round.
-// newest is the time of the newest event, and there says whether the event that was the newest is still there. Each page
+// newest is the time of the newest event, zero without one, and there says whether the event that was the newest is still there. Each page
 // begins with the time of the last event of the page before, not with an offset: events can be deleted meanwhile.
 func (s *stream) readAll(ctx context.Context, r *round, p places) (all bool, newest time.Time, there bool, err error) {
 	since, first := p.since(r.now), 0
-	all, newest, there = true, p.newest, p.newest.IsZero()
+	all, there = true, p.newest.IsZero()
 	for {
 		list, err := s.list(ctx, r, keycloak.EventQuery{Since: since, First: first, Max: keycloak.MaxEvents})
 		if err != nil {
