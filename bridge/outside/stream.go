@@ -106,12 +106,22 @@ func (s *stream) read(ctx context.Context, r *round, on bool, keeps time.Duratio
 	if err := s.gap(ctx, r, p, keeps, there); err != nil {
 		return err
 	}
-	maps.DeleteFunc(s.known, func(_ string, at time.Time) bool { return at.Before(newest.Add(-overlap)) })
-	for name, at := range map[string]time.Time{placeNewest: newest, placeRead: r.now, placeOff: {}} {
-		if name == placeOff && p.off.IsZero() || name == placeNewest && newest.Equal(p.newest) {
+	next := places{newest: newest, read: r.now}
+	oldest := next.since(r.now)
+	maps.DeleteFunc(s.known, func(_ string, at time.Time) bool { return at.Before(oldest) })
+	return s.setPlaces(ctx, r, p, next)
+}
+
+// setPlaces stores the places that changed. After a crash in between, a gap is not recorded again.
+func (s *stream) setPlaces(ctx context.Context, r *round, before, next places) error {
+	for _, one := range []struct {
+		name         string
+		before, next time.Time
+	}{{placeOff, before.off, next.off}, {placeNewest, before.newest, next.newest}, {placeRead, before.read, next.read}} {
+		if one.before.Equal(one.next) {
 			continue
 		}
-		if err := s.setPlace(ctx, r, name, at); err != nil {
+		if err := s.setPlace(ctx, r, one.name, one.next); err != nil {
 			return err
 		}
 	}
@@ -130,8 +140,9 @@ func (p places) since(now time.Time) time.Time {
 }
 
 // readAll records the changes of all events since the last round. all is false when a change waits for the next round.
-// newest is the time of the newest event, zero without one, and there says whether the event that was the newest is still there. Each page
-// begins with the time of the last event of the page before, not with an offset: events can be deleted meanwhile.
+// newest is the time of the newest event, or zero without events. there says whether the event that was the newest is
+// still there. Each page begins with the time of the last event of the page before, not with an offset: events can be
+// deleted meanwhile.
 func (s *stream) readAll(ctx context.Context, r *round, p places) (all bool, newest time.Time, there bool, err error) {
 	since, first := p.since(r.now), 0
 	all, there = true, p.newest.IsZero()
