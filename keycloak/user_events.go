@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// UserEvent is something that a user did, such as a registration, when the realm stores user events of that type. It has
-// none of the values that Keycloak stores with it.
+// UserEvent is something that a user did, such as a registration, when the realm stores user events of that type. The
+// values that Keycloak stores with the event are left out.
 type UserEvent struct {
 	ID   string
 	Time time.Time // by Keycloak's clock, in milliseconds

@@ -167,7 +167,7 @@ func TestEachChangeFromOutsideIsInTheJournalOnce(t *testing.T) {
 	}
 }
 
-// TestASynchronisationOfLDAPIsInTheJournalOnce: of each user whom it changed, while the bridge runs and while it is down.
+// TestASynchronisationOfLDAPIsInTheJournalOnce: of each changed user, while the bridge runs and while it is down.
 func TestASynchronisationOfLDAPIsInTheJournalOnce(t *testing.T) {
 	t.Parallel()
 	server, memory := keycloaktest.Real(t), storetest.NewMemory(nil)

@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Difference says that a resource is not as an index had it, and that neither an event of the feed
+// Difference says that a resource differs from what an index had, and that neither an event of the feed
 // nor a write of the bridge explains this. So somebody changed it in a way that no event tells, or
 // the feed was not read since.
 type Difference struct {
@@ -16,8 +16,8 @@ type Difference struct {
 	Realm    string
 	Type, ID string // of the resource
 	Version  uint64 // VersionOf the document that was read; 0 when the resource is gone
-	// Since is a time at which the resource was as the index had it. It is zero when the index had
-	// nothing to compare with, as in the first scan after the start: then the resource may not have
+	// Since is a time at which the resource did not differ from the index. It is zero when the index
+	// had nothing to compare with, as in the first scan after the start: then the resource may not have
 	// changed at all.
 	Since time.Time
 	Until time.Time // when the resource was read

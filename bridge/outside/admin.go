@@ -75,7 +75,7 @@ func (r *round) ofChild(ctx context.Context, c change.Change, e keycloak.AdminEv
 	return in(list[0], c), true, ctx.Err()
 }
 
-// ofMembership is the change of a member of a group. It has no documents, as a change of members by the bridge has none.
+// ofMembership is the change of a member of a group. Like a change of members by the bridge it has no documents.
 func (r *round) ofMembership(ctx context.Context, c change.Change, e keycloak.AdminEvent, group, user string, hopeless bool) (change.Change, bool, error) {
 	if group == "" || user == "" || e.Operation != created && e.Operation != deleted {
 		return c, false, nil

@@ -48,7 +48,7 @@ func (r *round) stream(kind string) *stream {
 type event struct {
 	id string
 	at time.Time
-	// changes makes the change of the event; ok is false for an event that is nobody's business. hopeless says that the
+	// changes makes the change of the event; ok is false for an event that needs no entry. hopeless says that the
 	// resource was not readable for too long.
 	changes func(ctx context.Context, id change.ID, hopeless bool) (c change.Change, ok bool, err error)
 }

@@ -15,7 +15,7 @@ type userEvent struct {
 	kind, user string
 }
 
-// stores reports whether the realm stores the user events of a type. An empty list stands for all types.
+// stores reports whether the realm stores the user events of a type. An empty list means all types.
 func (r *realm) stores(kind string) bool {
 	types, _ := r.settings["enabledEventTypes"].([]any)
 	return r.flag("eventsEnabled") && (len(types) == 0 || slices.Contains(types, any(kind)))
