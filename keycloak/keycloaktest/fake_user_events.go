@@ -1,6 +1,7 @@
 package keycloaktest
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -63,6 +64,7 @@ func writeEventsConfig(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	c.realm.settings["eventsExpiration"] = json.Number("0") // unless it is given
 	for _, name := range eventSettings() {
 		if value, given := object[name]; given {
 			c.realm.settings[name] = value
