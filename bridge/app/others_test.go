@@ -377,3 +377,84 @@ func TestEachChangeIsInTheTenantThatHasTheResource(t *testing.T) {
 		"  created plain", "  created member", "/organizations/globex globex joined owned", "/organizations/globex globex joined member",
 		"/organizations/acme acme updated owned", "/organizations/globex globex updated member", "  updated plain", "/organizations/globex globex left member")
 }
+
+// TestAMembershipThatTheBridgeChangedAfterAnEventIsReadAgain: the journal ends with what Keycloak has, although the entry
+// of the event is behind that of the bridge.
+func TestAMembershipThatTheBridgeChangedAfterAnEventIsReadAgain(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	jane := w.Create(t, "/Users", `{"userName":"jane"}`)
+	group := w.Create(t, "/Groups", `{"displayName":"team"}`)
+	team, err := keycloak.ParseGroupID(group)
+	w.must(t, err)
+	w.changes(t)
+	w.must(t, w.Admin.AddMember(t.Context(), user(t, jane), team))
+	w.Must(t, http.MethodPatch, "/Groups/"+group, apptest.RemoveMember(jane))
+	w.round(t)
+	w.round(t)
+	w.want(t, "the members", w.changes(t, jane, "jane", group, "team"), "client updated Group team: - > - +[] -[jane]",
+		"administrator updated Group team: - > - +[jane] -[]", "system observed Group team: - > - +[] -[jane]")
+}
+
+// TestAResourceThatCannotBeReadStopsNoOtherForLong: its entry waits, and then says that the resource was not read.
+func TestAResourceThatCannotBeReadStopsNoOtherForLong(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	jane := w.MakeAccount(t, "jane", true)
+	ann := w.MakeAccount(t, "ann", true)
+	w.must(t, w.Admin.DeleteUser(t.Context(), ann))
+	w.fake.Inject(keycloaktest.Fault{Op: "GET /users/{id}", Status: http.StatusBadRequest})
+	w.round(t)
+	w.want(t, "at once", w.changes(t))
+	if n := w.Lines.FilterMessageSnippet("cannot record now what others change").Len(); n != 1 {
+		t.Errorf("the log has %d lines", n)
+	}
+	for range 6 { // 12 minutes
+		w.round(t)
+	}
+	names := []string{jane.String(), "jane", ann.String(), "ann"}
+	w.want(t, "later", w.changes(t, names...), "administrator created User jane: - > -", "administrator created User ann: - > -", "administrator deleted User ann: - > -")
+	for _, e := range entriesOf(t, w.memory)[:1] {
+		if e.Reason != "the resource could not be read for some time" {
+			t.Errorf("the reason is %q", e.Reason)
+		}
+	}
+	w.round(t)
+	w.want(t, "at the end", w.changes(t))
+}
+
+// TestManyEventsAreReadInPages: none is lost, and none is there twice.
+func TestManyEventsAreReadInPages(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	const many = keycloak.MaxEvents + 100
+	made := map[string]int{}
+	for i := range many {
+		id, err := w.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: fmt.Sprint("user-", i), Enabled: true})
+		w.must(t, err)
+		made[id.String()] = 1
+	}
+	w.round(t)
+	w.round(t)
+	got := map[string]int{}
+	for _, e := range entriesOf(t, w.memory) {
+		got[e.Resource.ID]++
+	}
+	if diff := cmp.Diff(made, got); diff != "" {
+		t.Errorf("the entries are others (-want +got):\n%s", diff)
+	}
+}
+
+// TestAStoreThatIsAwayLosesNoEvent: the next round records what this one cannot.
+func TestAStoreThatIsAwayLosesNoEvent(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	jane := w.MakeAccount(t, "jane", true)
+	w.memory.Fail(errDisk)
+	w.round(t)
+	w.memory.Fail(nil)
+	w.want(t, "while the store is away", w.changes(t))
+	w.round(t)
+	w.round(t)
+	w.want(t, "afterwards", w.changes(t, jane.String(), "jane"), "administrator created User jane: - > jane(Old)")
+}

@@ -2,9 +2,12 @@ package outside
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -93,6 +96,52 @@ func membership(c change.Change, e keycloak.AdminEvent, user string) change.Chan
 		c.MembersRemoved = []string{user}
 	}
 	return c
+}
+
+// skew is how much the clocks of Keycloak and of the bridge may differ before the order of an event and an entry is wrong.
+const skew = 10 * time.Second
+
+// recordAll records the change of an event, and what Keycloak has of a membership that the bridge changed too, after the
+// event or about at the same time. The entry of the event is behind the entry of the bridge then, and would tell that the
+// event was the last.
+func (r *round) recordAll(ctx context.Context, c change.Change) error {
+	crossed, err := r.crossed(ctx, c)
+	if err != nil {
+		return err
+	}
+	var seen change.Change
+	if crossed {
+		if seen, err = r.o.Looker.Observe(ctx, c.Tenant, c.Resource.ID, slices.Concat(c.MembersAdded, c.MembersRemoved)); err != nil {
+			return err
+		}
+		seen.ID = change.IDOf(c.Begun, string(c.ID), "crossed")
+	}
+	if err := r.record(ctx, c); err != nil || !crossed {
+		return err
+	}
+	return r.record(ctx, seen)
+}
+
+// crossed reports whether the bridge changed the memberships of a change after it, or about at the same time.
+func (r *round) crossed(ctx context.Context, c change.Change) (crossed bool, err error) {
+	members := slices.Concat(c.MembersAdded, c.MembersRemoved)
+	if len(members) == 0 {
+		return false, nil
+	}
+	same := func(id string) bool { return slices.Contains(members, id) }
+	err = r.call(ctx, func(ctx context.Context) error {
+		if err := r.o.Store.Flush(ctx); err != nil {
+			return err
+		}
+		for e, err := range r.o.Store.Entries(ctx, store.Query{Tenant: c.Tenant, Resource: c.Resource.ID, Since: c.Begun.Add(-skew)}) {
+			if err != nil {
+				return err
+			}
+			crossed = crossed || e.Origin != change.Observation && (slices.ContainsFunc(e.MembersAdded, same) || slices.ContainsFunc(e.MembersRemoved, same))
+		}
+		return nil
+	})
+	return crossed, err
 }
 
 // ofOrganizationEvent is the change of an organization, of its members or of its groups.

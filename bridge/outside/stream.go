@@ -194,7 +194,7 @@ func (s *stream) take(ctx context.Context, r *round, e event) (done bool, err er
 			return false, ctx.Err()
 		}
 		if ok {
-			if err := r.record(ctx, c); err != nil {
+			if err := r.recordAll(ctx, c); err != nil {
 				return false, err
 			}
 		}
