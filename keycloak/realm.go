@@ -21,16 +21,17 @@ type RealmSettings struct {
 	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people can register themselves
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
 	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores the events that AdminEvents lists
-	// AdminEventsKept is how long the realm keeps admin events; 0 for ever.
-	AdminEventsKept time.Duration `json:"-"`
 	// UserEventsEnabled says that the realm stores the user events of some types; see UserEventTypes.
 	UserEventsEnabled bool `json:"eventsEnabled"`
 	// UserEventTypes are the types of user events that the realm stores; empty for all types.
 	UserEventTypes []string `json:"enabledEventTypes"`
-	// UserEventsKept is how long the realm keeps user events; 0 for ever.
-	UserEventsKept time.Duration `json:"-"`
-	SCIMAPIEnabled bool          `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
-	DefaultRole    Role          `json:"defaultRole"`    // the role that every user has
+	// UserEventsExpiration is how many seconds the realm keeps user events; see UserEventsKept.
+	UserEventsExpiration int64 `json:"eventsExpiration"`
+	SCIMAPIEnabled       bool  `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
+	DefaultRole          Role  `json:"defaultRole"`    // the role that every user has
+	Attributes           struct {
+		AdminEventsExpiration string `json:"adminEventsExpiration"` // see AdminEventsKept
+	} `json:"attributes"`
 	// AdminPermissionsEnabled says that fine-grained admin permissions decide for callers who have no role about users
 	// (26.2 and newer).
 	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`
@@ -40,31 +41,8 @@ type RealmSettings struct {
 	} `json:"adminPermissionsClient"`
 }
 
-// UnmarshalJSON reads the settings.
-func (s *RealmSettings) UnmarshalJSON(data []byte) error {
-	type plain RealmSettings
-	wire := struct {
-		*plain
-
-		EventsExpiration int64                     `json:"eventsExpiration"` // seconds
-		Attributes       map[string]jsontext.Value `json:"attributes"`
-	}{plain: (*plain)(s)}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
-	}
-	s.UserEventsKept = time.Duration(wire.EventsExpiration) * time.Second
-	var kept string
-	if json.Unmarshal(wire.Attributes[expiration], &kept) == nil { // otherwise the realm has no such attribute
-		seconds, err := strconv.ParseInt(kept, 10, 32)
-		if err == nil {
-			s.AdminEventsKept = time.Duration(seconds) * time.Second
-		}
-	}
-	return nil
-}
-
 // StoresAccountEvents reports whether the realm stores the user events of every type of AccountEvents.
-func (s *RealmSettings) StoresAccountEvents() bool {
+func (s RealmSettings) StoresAccountEvents() bool {
 	missing := func(name string) bool { return !slices.Contains(s.UserEventTypes, name) }
 	return s.UserEventsEnabled && (len(s.UserEventTypes) == 0 || !slices.ContainsFunc(AccountEvents(), missing))
 }
@@ -74,6 +52,20 @@ func (c *Client) RealmSettings(ctx context.Context) (RealmSettings, error) {
 	var s RealmSettings
 	err := c.get(ctx, "get realm", "", nil, &s)
 	return s, err
+}
+
+// AdminEventsKept is how long the realm keeps admin events; 0 for ever.
+func (s RealmSettings) AdminEventsKept() time.Duration {
+	seconds, err := strconv.Atoi(s.Attributes.AdminEventsExpiration)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// UserEventsKept is how long the realm keeps user events; 0 for ever.
+func (s RealmSettings) UserEventsKept() time.Duration {
+	return time.Duration(s.UserEventsExpiration) * time.Second
 }
 
 // Reach reads the realm's public description, without credentials. A realm that does not exist is NotFound.

@@ -279,7 +279,7 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	}
 	r.changeFeed(s.AdminEventsEnabled, slices.Contains(granted, viewEvents))
 	r.userFeed(s.StoresAccountEvents(), slices.Contains(granted, viewEvents))
-	r.FeedKeeps, r.UserFeedKeeps = s.AdminEventsKept, s.UserEventsKept
+	r.FeedKeeps, r.UserFeedKeeps = s.AdminEventsKept(), s.UserEventsKept()
 	if slices.Contains(granted, manageUsers) {
 		r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
 		return nil

@@ -433,7 +433,7 @@ func (p *probe) userEvents(watcher *keycloak.Client, start time.Time) {
 	config := func(what string) {
 		s, err := p.admin.RealmSettings(p.ctx)
 		slices.Sort(s.UserEventTypes)
-		p.got(what, []any{s.UserEventsEnabled, s.UserEventTypes, s.UserEventsKept.String(), s.StoresAccountEvents()}, err)
+		p.got(what, []any{s.UserEventsEnabled, s.UserEventTypes, s.UserEventsKept().String(), s.StoresAccountEvents()}, err)
 	}
 	p.raw(http.MethodPut, "/events/config", `{"eventsEnabled":false,"enabledEventTypes":["LOGIN"]}`)
 	config("the realm stores no user events")
