@@ -308,12 +308,15 @@ func TestEventsThatAreMissingAreAnEntry(t *testing.T) {
 		missing func(t *testing.T, w *watched)
 	}{
 		"the bridge was away for longer than the realm keeps events": {"the realm keeps such events for 24h0m0s only", func(t *testing.T, w *watched) {
+			t.Helper()
 			w.restarts(t, 50*time.Hour)
 		}},
 		"the events were deleted": {"events of the realm were deleted", func(t *testing.T, w *watched) {
+			t.Helper()
 			apptest.AdminSend(t, w.Server, http.MethodDelete, "/admin/realms/"+w.Realm+"/admin-events", "")
 		}},
 		"the realm stored no events": {"the realm stored no such events", func(t *testing.T, w *watched) {
+			t.Helper()
 			for _, on := range []string{"false", "true"} {
 				apptest.AdminSend(t, w.Server, http.MethodPut, "/admin/realms/"+w.Realm, `{"adminEventsEnabled":`+on+`}`)
 				w.Check(t)

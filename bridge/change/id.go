@@ -27,7 +27,7 @@ func IDOf(at time.Time, names ...string) ID {
 	}
 	id := uuid.UUID(hash.Sum(nil)[:16])
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(max(0, at.UnixMilli()))) //nolint:gosec // it is not negative
+	binary.BigEndian.PutUint64(ms[:], uint64(max(0, at.UnixMilli())))
 	const version, versionBits, variant, variantBits = 0x70, 0x0F, 0x80, 0x3F
 	copy(id[:6], ms[2:])
 	id[6], id[8] = version|id[6]&versionBits, variant|id[8]&variantBits

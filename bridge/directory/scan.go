@@ -80,7 +80,9 @@ func (sc *scan) run(ctx context.Context, x *keptIndex, s search) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, id := range unseen {
-		x.stale[id] = x.stale[id] // gone, new or renamed meanwhile
+		if !x.stale[id] { // gone, new or renamed meanwhile
+			x.stale[id] = false
+		}
 	}
 	return nil
 }

@@ -44,8 +44,3 @@ func (r *round) last(ctx context.Context, path string, of change.Resource) (know
 	}
 	return known{}, nil
 }
-
-// same compares documents by the versions that clients see.
-func same(a, b scim.Document) bool {
-	return scim.Resource{Document: a}.Version() == scim.Resource{Document: b}.Version()
-}

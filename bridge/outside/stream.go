@@ -183,20 +183,22 @@ func (s *stream) take(ctx context.Context, r *round, e event) (done bool, err er
 	if err != nil {
 		return false, err
 	}
-	if !known {
-		waits, is := s.waits[e.id]
-		c, ok, err := e.changes(ctx, id, is && r.now.Sub(waits) >= maxWait)
+	var c change.Change
+	needed := !known
+	if needed {
+		since, waits := s.waits[e.id]
+		c, needed, err = e.changes(ctx, id, waits && r.now.Sub(since) >= maxWait)
 		if err != nil {
-			if !is {
+			if !waits {
 				s.waits[e.id] = r.now
 			}
 			r.problem(r.now, r.realm, err)
 			return false, ctx.Err()
 		}
-		if ok {
-			if err := r.recordAll(ctx, c); err != nil {
-				return false, err
-			}
+	}
+	if needed {
+		if err := r.recordAll(ctx, c); err != nil {
+			return false, err
 		}
 	}
 	s.known[e.id] = e.at
