@@ -461,3 +461,45 @@ func TestAStoreThatIsAwayLosesNoEvent(t *testing.T) {
 	w.round(t)
 	w.want(t, "afterwards", w.changes(t, jane.String(), "jane"), "administrator created User jane: - > jane(Old)")
 }
+
+// TestASecondWriterStopsTheChangesOfItsRealm: until a restart. What ends access is still done, and the bridge's own changes
+// are no second writer.
+func TestASecondWriterStopsTheChangesOfItsRealm(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	w.restarts(t, 0)
+	w.now = time.Now().Add(-time.Hour) // so that the events are since the start
+	w.App.ReadOthers(t.Context(), w.now)
+	w.now = time.Now()
+	jane := w.Create(t, "/Users", `{"userName":"jane"}`)
+	group := w.Create(t, "/Groups", `{"displayName":"team","members":[{"value":"`+jane+`"}]}`)
+	w.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("title", `"Clerk"`))
+	w.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("active", "false"))
+	w.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("active", "true"))
+	w.Must(t, http.MethodPatch, "/Groups/"+group, apptest.RemoveMember(jane))
+	w.Must(t, http.MethodDelete, "/Groups/"+group, "")
+	gone := w.Create(t, "/Users", `{"userName":"gone"}`)
+	w.Must(t, http.MethodDelete, "/Users/"+gone, "")
+	w.MakeAccount(t, "console", true)
+	w.round(t)
+	told := func() int { return w.Lines.FilterMessageSnippet("another program changes a realm").Len() }
+	if n := told(); n > 0 {
+		t.Fatalf("the log has %v", w.Lines.FilterMessageSnippet("another program changes a realm").All())
+	}
+	w.Create(t, "/Users", `{"userName":"joe"}`)
+	own := w.App.Watcher.Realms.Client(w.Realm)
+	for range 2 {
+		w.must(t, own.UpdateUser(t.Context(), user(t, w.Named(t, "console").ID), keycloak.UserUpdate{FirstName: new("Other")}))
+		w.round(t)
+	}
+	if n := told(); n != 1 {
+		t.Errorf("the log tells it %d times", n)
+	}
+	if detail := w.Refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("title", `"Boss"`)); !strings.Contains(detail, "[second-writer]") {
+		t.Errorf("the error is %q", detail)
+	}
+	w.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("active", "false"))
+	w.restarts(t, time.Minute)
+	w.round(t)
+	w.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("title", `"Boss"`))
+}

@@ -107,7 +107,7 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	a.keeper.also = a.keepCredentials
 	a.others = outside.New(outside.Options{
 		Tenants: tenants, Realms: realms, Looker: service, Store: a.options.Store, Log: a.log, Patience: patience,
-		Complete: func(realm string) bool { return a.Watcher.Complete(realm) },
+		Complete: func(realm string) bool { return a.Watcher.Complete(realm) }, Unsure: j.unsure, Second: j.second,
 	})
 	return service
 }

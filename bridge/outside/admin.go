@@ -23,7 +23,7 @@ const (
 // already, and for a change of something that no tenant has.
 func (r *round) ofAdminEvent(ctx context.Context, e keycloak.AdminEvent, id change.ID, hopeless bool) (c change.Change, ok bool, err error) {
 	if e.By == r.own[r.realm] {
-		return c, false, nil
+		return c, false, r.ownEvent(ctx, e)
 	}
 	c = r.begun(id, e.Time, change.Actor{Kind: string(tenant.ActorAdministrator), Name: e.By, KeyID: e.Client}, change.Updated, change.Resource{})
 	c.Steps, c.Done = []string{e.Operation + " " + e.Resource + " " + e.Path}, 1

@@ -41,6 +41,11 @@ type Options struct {
 	Log     *zap.Logger
 	// Complete reports whether all tenants of a realm are known.
 	Complete func(realm string) bool
+	// Unsure reports whether the journal lacks changes of the bridge that were made.
+	Unsure func() bool
+	// Second gets an event of the bridge's account that the journal does not explain: a second program writes with the
+	// account.
+	Second func(realm string, e keycloak.AdminEvent)
 	// Patience is the longest wait for one call of the store.
 	Patience time.Duration
 }
@@ -51,6 +56,7 @@ type Reader struct {
 
 	round   sync.Mutex           // held by one round at a time; it guards the fields below
 	streams map[string]*stream   // by their names
+	started time.Time            // the time of the first round
 	own     map[string]string    // by realm: the id of the bridge's account at the last round
 	told    map[string]time.Time // by realm: when the log last got a problem
 
@@ -67,6 +73,9 @@ func New(o Options) *Reader {
 func (r *Reader) Round(ctx context.Context, now time.Time) {
 	r.round.Lock()
 	defer r.round.Unlock()
+	if r.started.IsZero() {
+		r.started = now
+	}
 	realms := map[string][]*tenant.Tenant{}
 	for _, t := range r.o.Tenants.All() {
 		if !t.Every() {
