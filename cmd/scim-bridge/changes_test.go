@@ -434,7 +434,7 @@ func TestValuesInATextAreShort(t *testing.T) {
 			t.Errorf("valueText(%.20v) = %s, want %s", value, got, want)
 		}
 	}
-	for actor, want := range map[admin.Actor]string{{}: "bridge", {Kind: "system"}: "system", {Kind: "operator", Name: "operator"}: "operator", {Kind: "client", Name: "idp"}: "client idp"} {
+	for actor, want := range map[admin.Actor]string{{}: "unknown", {Kind: "system"}: "system", {Kind: "account holder"}: "account holder", {Kind: "administrator", Name: "0a6c"}: "administrator 0a6c", {Kind: "operator", Name: "operator"}: "operator", {Kind: "client", Name: "idp"}: "client idp"} {
 		if got := actorText(actor); got != want {
 			t.Errorf("actorText(%v) = %s, want %s", actor, got, want)
 		}

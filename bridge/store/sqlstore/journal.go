@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -36,8 +35,8 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 	return s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
 		run: func(ctx context.Context, w *writer) error {
-			if known, err := w.number(ctx, "SELECT (SELECT count(*) FROM intent WHERE id = ?) + (SELECT count(*) FROM entry WHERE id = ?)", id, id); err != nil || known > 0 {
-				return cmp.Or(err, error(knownError(c.ID)))
+			if err := w.isNew(ctx, id); err != nil {
+				return err
 			}
 			head = s.state.number
 			if now := s.keys.Load(); now.newest != k.newest { // the key is another one meanwhile
@@ -51,11 +50,13 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 	})
 }
 
-// knownError says that a change has the id of another one.
-type knownError change.ID
-
-func (e knownError) Error() string {
-	return fmt.Sprintf("the journal has the change %s already: give every change a new id", string(e))
+// isNew returns ErrKnown for the id of a change that is begun or settled.
+func (w *writer) isNew(ctx context.Context, id []byte) error {
+	known, err := w.number(ctx, "SELECT (SELECT count(*) FROM intent WHERE id = ?) + (SELECT count(*) FROM entry WHERE id = ?)", id, id)
+	if err != nil || known == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: give every change a new id, unlike %s", store.ErrKnown, idText(id))
 }
 
 // begin remembers a change that is begun.
@@ -571,6 +572,20 @@ func (s *Store) Observed(ctx context.Context, o store.Overlap, c change.Change) 
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, store.ErrNotFound)
+		}
+		return one.write(ctx, w)
+	})
+}
+
+// Record implements store.Journal.
+func (s *Store) Record(ctx context.Context, c change.Change) error {
+	one, err := s.settlement(c, privateOf(c))
+	if err != nil {
+		return fmt.Errorf("record a change that others made: %w", err)
+	}
+	return s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		if err := w.isNew(ctx, one.id); err != nil {
+			return err
 		}
 		return one.write(ctx, w)
 	})

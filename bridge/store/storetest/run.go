@@ -21,7 +21,7 @@ import (
 // forward and back. Run closes the store.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store) {
 	t.Helper()
-	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), credentials(), brakes(), ends(), activities(), snapshots()} {
+	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), credentials(), brakes(), ends(), activities(), snapshots(), places(), records()} {
 		for _, one := range room {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()
