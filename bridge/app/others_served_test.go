@@ -206,3 +206,47 @@ func TestASynchronisationOfLDAPIsInTheJournalOnce(t *testing.T) {
 		w.want(t, "later", w.changes(t))
 	}
 }
+
+// TestTheBridgesOwnChangesAreNoSecondWriter: by every interface, in the realm and in an organization. Their events add no
+// entry either.
+func TestTheBridgesOwnChangesAreNoSecondWriter(t *testing.T) {
+	t.Parallel()
+	for name, server := range apptest.BothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check := func(b apptest.Bridge, change func()) {
+				t.Helper()
+				b.Pass(time.Millisecond)
+				b.App.ReadOthers(t.Context(), time.Now().Add(-time.Hour)) // so that the events are since the start
+				change()
+				b.App.ReadOthers(t.Context(), time.Now())
+				if told := b.Lines.FilterMessageSnippet("another program changes a realm").All(); len(told) > 0 {
+					t.Errorf("the log tells of a second writer: %v", told)
+				}
+				for _, e := range entriesOf(t, b.App.Store()) {
+					if e.Actor.Kind == "administrator" && !strings.Contains(e.Steps[0], " USER users/") && !strings.Contains(e.Steps[0], "ORGANIZATION") {
+						t.Errorf("the journal has %+v", e.Change)
+					}
+				}
+			}
+			b := apptest.NewStoredBridge(t, server(t), storetest.NewMemory(nil), apptest.AdoptUnowned, "--change-feed")
+			check(b, func() { changesOf(t, b) })
+			c := apptest.NewCustomersWith(t, server(t), storetest.NewMemory(nil), "--change-feed")
+			acme := c.Of["acme"]
+			check(acme, func() {
+				jane := acme.Create(t, "/Users", `{"userName":"jane@acme.test","externalId":"1"}`)
+				acme.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("title", `"Clerk"`))
+				team := acme.Create(t, "/Groups", `{"displayName":"team","members":[{"value":"`+jane+`"}]}`)
+				acme.Must(t, http.MethodPatch, "/Groups/"+team, apptest.RemoveMember(jane))
+				acme.Must(t, http.MethodPatch, "/Groups/"+team, apptest.AddMembers(jane))
+				acme.Must(t, http.MethodPatch, "/Groups/"+team, apptest.ReplaceBody("displayName", `"crew"`))
+				member := c.Admit(t, acme.MakeAccount(t, "member", true).String(), "acme").String()
+				acme.Must(t, http.MethodPatch, "/Groups/"+team, apptest.AddMembers(member))
+				acme.Must(t, http.MethodDelete, "/Users/"+member, "")
+				acme.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("active", "false"))
+				acme.Must(t, http.MethodDelete, "/Groups/"+team, "")
+				acme.Must(t, http.MethodDelete, "/Users/"+jane, "")
+			})
+		})
+	}
+}

@@ -503,3 +503,19 @@ func TestASecondWriterStopsTheChangesOfItsRealm(t *testing.T) {
 	w.round(t)
 	w.Must(t, http.MethodPatch, "/Users/"+jane, apptest.ReplaceBody("title", `"Boss"`))
 }
+
+// TestEventsWaitUntilTheRealmIsChecked: a bridge that starts while Keycloak does not answer takes the change feed for
+// neither on nor off.
+func TestEventsWaitUntilTheRealmIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	jane := w.MakeAccount(t, "jane", true)
+	w.fake.Inject(keycloaktest.Fault{Op: "GET /users/profile", Status: http.StatusServiceUnavailable})
+	w.restarts(t, time.Minute)
+	w.round(t)
+	w.want(t, "before the check", w.changes(t))
+	w.fake.ClearFaults()
+	w.Check(t)
+	w.round(t)
+	w.want(t, "after the check", w.changes(t, jane.String(), "jane"), "administrator created User jane: - > jane(Old)")
+}

@@ -120,12 +120,11 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	r.own[r.realm] = account.String()
-	var f tenant.Fitness // what the realm offers; its tenants agree, unless one was not checked yet
-	for _, t := range r.tenants {
-		if one := t.Fitness(); one.Feed || one.UserFeed {
-			f = one
-		}
+	fit := r.first(func(t *tenant.Tenant) bool { return t.Fitness().Problem == "" })
+	if fit == nil { // nobody knows what the realm offers; its events wait
+		return nil
 	}
+	f := fit.Fitness()
 	return errors.Join(
 		r.stream(adminEvents).read(ctx, r, f.Feed, f.FeedKeeps),
 		r.stream(userEvents).read(ctx, r, f.UserFeed, f.UserFeedKeeps),
