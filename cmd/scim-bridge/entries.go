@@ -198,10 +198,10 @@ func changedColumn() column[admin.Entry] {
 	return column[admin.Entry]{"changes", func(e admin.Entry) string {
 		texts := differenceTexts(e)
 		if len(e.MembersAdded) > 0 {
-			texts = append(texts, "members added")
+			texts = append(texts, "members added: "+strings.Join(cut(e.MembersAdded), " "))
 		}
 		if len(e.MembersRemoved) > 0 {
-			texts = append(texts, "members removed")
+			texts = append(texts, "members removed: "+strings.Join(cut(e.MembersRemoved), " "))
 		}
 		return strings.Join(texts, "; ")
 	}}
