@@ -6,10 +6,12 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/storetest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -69,6 +71,11 @@ func outageErrors() map[string][]provocation {
 			memory.Fail(errFullDisk)
 			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
 		}},
+		"second-writer": {func(t *testing.T, _ sharedBridges) answer {
+			t.Helper()
+			b, _ := secondWriter(t)
+			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+		}},
 		"stored-value-damaged": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			server := keycloaktest.NewFake(t).Server()
@@ -87,6 +94,19 @@ func outageErrors() map[string][]provocation {
 			return answerFrom(t, w.Code, w.Body.String())
 		}},
 	}
+}
+
+// secondWriter is a bridge whose realm another program changes with the bridge's account.
+func secondWriter(t *testing.T) (apptest.Bridge, *storetest.Memory) {
+	t.Helper()
+	memory := storetest.NewMemory(nil)
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), memory, nil, "--change-feed")
+	b.App.ReadOthers(t.Context(), time.Now().Add(-time.Minute))
+	if _, err := b.App.Watcher.Realms.Client(b.Realm).CreateUser(t.Context(), keycloak.NewUser{Username: "second", Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.App.ReadOthers(t.Context(), time.Now())
+	return b, memory
 }
 
 // errFullDisk is why a store fails.

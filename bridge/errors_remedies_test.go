@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
@@ -119,7 +120,7 @@ func remedies() map[string]remedied {
 		"bulk-out-of-time":        carriedOut(apptest.BulkPost("/Users", "a", `{"userName":"in-time"}`)),
 
 		"keycloak-unavailable": outlasts(http.StatusServiceUnavailable), "keycloak-busy": outlasts(http.StatusTooManyRequests), "keycloak-failed": outlasts(http.StatusInternalServerError),
-		"store-away": storeBack, "internal": post(`{"userName":"mended"}`),
+		"store-away": storeBack, "second-writer": aloneAgain, "internal": post(`{"userName":"mended"}`),
 	}
 }
 
@@ -208,6 +209,16 @@ func storeBack(t *testing.T, _ sharedBridges) {
 	memory.Fail(errFullDisk)
 	answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
 	memory.Fail(nil)
+	b.Create(t, "/Users", `{"userName":"jane"}`)
+}
+
+// aloneAgain restarts the bridge when the other program has stopped.
+func aloneAgain(t *testing.T, _ sharedBridges) {
+	t.Helper()
+	b, memory := secondWriter(t)
+	answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+	b = b.Restarted(t, memory)
+	b.App.ReadOthers(t.Context(), time.Now())
 	b.Create(t, "/Users", `{"userName":"jane"}`)
 }
 

@@ -62,6 +62,8 @@ func rooms() map[string][]string {
 		"bridge/directory/index": {"scim/..."},
 		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
+		"bridge/outside": {"bridge", "bridge/change", "bridge/directory", "bridge/mapping", "bridge/store", "bridge/tenant", "keycloak", "scim"},
+
 		// The operator's views and verbs, and their transports.
 		"bridge/admin":   {"bridge", "bridge/change", "bridge/store", "bridge/tenant", "bridge/realm", "scim"},
 		"bridge/console": {"bridge/admin", "bridge/tenant"},
@@ -69,7 +71,7 @@ func rooms() map[string][]string {
 
 		// The entry points, which name themselves in a change (bridge/change is a leaf), and the composition.
 		"bridge/server": {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
-		"bridge/app": everybodysRooms("bridge", "bridge/admin", "bridge/auth", "bridge/console", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
+		"bridge/app": everybodysRooms("bridge", "bridge/admin", "bridge/auth", "bridge/console", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/outside", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
 			"bridge/server", "bridge/store", "bridge/store/seal", "bridge/store/sqlstore", "config"),
 		// It is for tests: no other package may import it.
 		"bridge/app/apptest": {
@@ -111,7 +113,7 @@ func libraries() map[string][]string {
 		"github.com/spf13/pflag":              {"cmd/scim-bridge"},
 		"golang.org/x/mod":                    {"keycloak/keycloaktest"},
 		"golang.org/x/term":                   {"cmd/scim-bridge"},
-		"go.uber.org/zap":                     {"bridge", "bridge/admin", "bridge/app", "bridge/app/apptest", "bridge/auth", "bridge/observe", "bridge/realm", "bridge/server"},
+		"go.uber.org/zap":                     {"bridge", "bridge/admin", "bridge/app", "bridge/app/apptest", "bridge/auth", "bridge/observe", "bridge/outside", "bridge/realm", "bridge/server"},
 		"github.com/google/go-cmp":            {"bridge/store/storetest"},
 		"pgregory.net/rapid":                  {"bridge/store/storetest"},
 		"golang.org/x/sync":                   {everybodys},

@@ -25,6 +25,7 @@ type AdminEvent struct {
 	// Username is the user name of a member of an organization, because a CREATE does not name the member's id.
 	Username string `json:"-"`
 	By       string `json:"-"` // the id of the user who made the change, of this realm or of another
+	Client   string `json:"-"` // the id of the client through which that user made the change
 }
 
 // UnmarshalJSON reads an event. It drops the representation of the changed resource.
@@ -38,33 +39,38 @@ func (e *AdminEvent) UnmarshalJSON(data []byte) error {
 			Username string `json:"username"`
 		} `json:"details"`
 		Auth struct {
-			UserID string `json:"userId"`
+			UserID   string `json:"userId"`
+			ClientID string `json:"clientId"`
 		} `json:"authDetails"`
 	}{plain: (*plain)(e)}
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
-	e.Time, e.Username, e.By = time.UnixMilli(wire.Time), wire.Details.Username, wire.Auth.UserID
+	e.Time, e.Username, e.By, e.Client = time.UnixMilli(wire.Time), wire.Details.Username, wire.Auth.UserID, wire.Auth.ClientID
 	return nil
 }
 
 // MaxEvents is the most events that one call of AdminEvents may ask for.
 const MaxEvents = 1000
 
-// EventQuery asks for admin events.
+// EventQuery asks for admin events or for user events.
 type EventQuery struct {
 	Since time.Time // in milliseconds, inclusive
 	First int       // offset
 	Max   int       // at most MaxEvents
-	Types []string  // types of resources; empty for all
+	Types []string  // types of resources, or types of user events; empty for all
+}
+
+func (q EventQuery) values() url.Values {
+	return url.Values{
+		"dateFrom": {strconv.FormatInt(q.Since.UnixMilli(), 10)}, "direction": {"asc"}, "first": {strconv.Itoa(q.First)}, "max": {strconv.Itoa(q.Max)},
+	}
 }
 
 // AdminEvents lists admin events, the oldest first. Needs view-events. A type that Keycloak does not know gives an
 // Unknown error.
 func (c *Client) AdminEvents(ctx context.Context, q EventQuery) ([]AdminEvent, error) {
-	v := url.Values{
-		"dateFrom": {strconv.FormatInt(q.Since.UnixMilli(), 10)}, "direction": {"asc"}, "first": {strconv.Itoa(q.First)}, "max": {strconv.Itoa(q.Max)},
-	}
+	v := q.values()
 	if len(q.Types) > 0 {
 		v["resourceTypes"] = q.Types
 	}

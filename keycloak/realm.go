@@ -21,9 +21,15 @@ type RealmSettings struct {
 	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people can register themselves
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
 	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores the events that AdminEvents lists
-	SCIMAPIEnabled              bool `json:"scimApiEnabled"`     // Keycloak's own SCIM API, 26.6 and newer
-	DefaultRole                 Role `json:"defaultRole"`        // the role that every user has
-	Attributes                  struct {
+	// UserEventsEnabled says that the realm stores the user events of some types; see UserEventTypes.
+	UserEventsEnabled bool `json:"eventsEnabled"`
+	// UserEventTypes are the types of user events that the realm stores; empty for all types.
+	UserEventTypes []string `json:"enabledEventTypes"`
+	// UserEventsExpiration is how many seconds the realm keeps user events; see UserEventsKept.
+	UserEventsExpiration int64 `json:"eventsExpiration"`
+	SCIMAPIEnabled       bool  `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
+	DefaultRole          Role  `json:"defaultRole"`    // the role that every user has
+	Attributes           struct {
 		AdminEventsExpiration string `json:"adminEventsExpiration"` // see AdminEventsKept
 	} `json:"attributes"`
 	// AdminPermissionsEnabled says that fine-grained admin permissions decide for callers who have no role about users
@@ -33,6 +39,12 @@ type RealmSettings struct {
 	AdminPermissionsClient struct {
 		ID string `json:"id"`
 	} `json:"adminPermissionsClient"`
+}
+
+// StoresAccountEvents reports whether the realm stores the user events of every type of AccountEvents.
+func (s RealmSettings) StoresAccountEvents() bool {
+	missing := func(name string) bool { return !slices.Contains(s.UserEventTypes, name) }
+	return s.UserEventsEnabled && (len(s.UserEventTypes) == 0 || !slices.ContainsFunc(AccountEvents(), missing))
 }
 
 // RealmSettings reads the settings. It needs view-realm; without it Keycloak answers with fewer settings.
@@ -49,6 +61,11 @@ func (s RealmSettings) AdminEventsKept() time.Duration {
 		return 0
 	}
 	return time.Duration(seconds) * time.Second
+}
+
+// UserEventsKept is how long the realm keeps user events; 0 for ever.
+func (s RealmSettings) UserEventsKept() time.Duration {
+	return time.Duration(s.UserEventsExpiration) * time.Second
 }
 
 // Reach reads the realm's public description, without credentials. A realm that does not exist is NotFound.

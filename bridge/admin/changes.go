@@ -53,10 +53,12 @@ type Entry struct {
 	Done   int      `json:"done"` // the steps that were carried out and stay
 	Unseen []string `json:"unseen,omitempty"`
 
-	Before         map[string]any `json:"before,omitempty"`
-	After          map[string]any `json:"after,omitempty"`
-	MembersAdded   []string       `json:"membersAdded,omitempty"`
-	MembersRemoved []string       `json:"membersRemoved,omitempty"`
+	Before map[string]any `json:"before,omitempty"`
+	After  map[string]any `json:"after,omitempty"`
+	// BeforeUnknown says that Before is absent because nobody knows it: somebody else made the change.
+	BeforeUnknown  bool     `json:"beforeUnknown,omitempty"`
+	MembersAdded   []string `json:"membersAdded,omitempty"`
+	MembersRemoved []string `json:"membersRemoved,omitempty"`
 	// Differences are only part of the answers about one change and about one person.
 	Differences []Difference `json:"differences,omitempty"`
 }
@@ -67,17 +69,18 @@ type Organization struct {
 	Alias string `json:"alias"`
 }
 
-// Actor is the client or the operator that made a change.
+// Actor is the client, the operator or the person that made a change.
 type Actor struct {
-	Kind  string `json:"kind"` // "client" or "operator"; "system" or "" when it was the bridge
-	Name  string `json:"name"`
-	KeyID string `json:"keyID,omitempty"`
+	// Kind is a value of tenant.ActorKind; "" when nobody knows who made the change.
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`            // of an administrator: the id of the user in Keycloak
+	KeyID string `json:"keyID,omitempty"` // of an administrator: the id of the client in Keycloak
 }
 
 // Resource is a changed resource.
 type Resource struct {
-	Type string `json:"type"`           // "User" or "Group"
-	ID   string `json:"id"`             // "" when it was not created
+	Type string `json:"type"`           // "User" or "Group"; "Organization" or "Realm" when others changed them
+	ID   string `json:"id"`             // "" when it was not created, and when it is not known
 	Name string `json:"name,omitempty"` // the userName or displayName, when the entry has one
 }
 
@@ -94,10 +97,18 @@ func viewOf(e store.Entry) Entry {
 	if e.Organization != (change.Organization{}) {
 		out.Organization = new(Organization(e.Organization))
 	}
+	out.BeforeUnknown = beforeUnknown(e)
 	for _, part := range e.Unseen {
 		out.Unseen = append(out.Unseen, string(part))
 	}
 	return out
+}
+
+// beforeUnknown reports whether an entry of a change by others lacks the state before the change, and there was one.
+func beforeUnknown(e store.Entry) bool {
+	isNew := e.Op == change.Created || e.Op == change.Joined || e.Op == change.Adopted
+	shows := e.After != nil || e.Op == change.Deleted || e.Op == change.Left
+	return e.Origin == change.Observation && e.Before == nil && shows && !isNew && !e.Erased
 }
 
 // inUTC keeps the zero time as it is, so that JSON omits it.
@@ -226,8 +237,15 @@ func (a *Admin) Change(ctx context.Context, id string) (Entry, error) {
 		return Entry{}, err
 	}
 	out := viewOf(e)
-	out.Differences = Differences(out.Before, out.After)
+	out.compare()
 	return out, nil
+}
+
+// compare fills in the differences. Without a state before there is nothing to compare.
+func (e *Entry) compare() {
+	if !e.BeforeUnknown {
+		e.Differences = Differences(e.Before, e.After)
+	}
 }
 
 // patience is how long a view waits for the store to write the newest changes.

@@ -71,7 +71,7 @@ func (a *Admin) History(ctx context.Context, text string, each func(Entry) error
 				return len(words) > 0 && !strings.HasSuffix(words[0], "_group") && !slices.ContainsFunc(words, func(word string) bool { return persons[word] })
 			})
 		}
-		view.Differences = Differences(view.Before, view.After)
+		view.compare()
 		if err := each(view); err != nil {
 			return out, err
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/outside"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
@@ -44,9 +45,10 @@ type App struct {
 	log      *zap.Logger
 	metrics  *observe.Metrics
 	activity *tenant.Activity
-	keeper   *keeper       // nil without a store, as the two below
-	brakes   *ledger       // what the removal brakes count
-	tokens   *storedTokens // the tokens of the store
+	keeper   *keeper         // nil without a store, as the three below
+	others   *outside.Reader // records what others change
+	brakes   *ledger         // what the removal brakes count
+	tokens   *storedTokens   // the tokens of the store
 
 	transport *renewable // its connections to Keycloak
 	outbound  *renewable // its connections to other servers
@@ -242,7 +244,7 @@ func (a *App) serviceOptions(tenants *tenant.Registry, recorder bridge.Recorder)
 		Ledger:   a.ledger(),
 		Directory: directory.Options{
 			MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan,
-			Snapshots: a.snapshots(), Program: a.options.Version, ObserveRestore: a.restored,
+			Snapshots: a.snapshots(), Program: a.options.Version, ObserveRestore: a.restored, Differs: a.differs(),
 		},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
 		ErrorDocs:  string(c.Server.ErrorDocs),

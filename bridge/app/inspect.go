@@ -37,7 +37,11 @@ func InspectToken(token string, c *config.Config, now time.Time) ([]Line, error)
 		out, known = append(out, lines...), known || said
 	}
 	if !known {
-		out = append(out, Line{"tenants", "no tenant of the configuration knows this token; the credentials in the attributes of organizations were not checked"})
+		text := "no tenant of the configuration knows this token; the credentials in the attributes of organizations were not checked"
+		if c.Store.On() {
+			text += ", nor the tokens of the store, which scim-bridge tokens list shows with their key ids"
+		}
+		out = append(out, Line{"tenants", text})
 	}
 	return out, nil
 }

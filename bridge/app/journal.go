@@ -40,6 +40,8 @@ type journal struct {
 	catching *semaphore.Weighted // held by the one caller that journals late changes
 
 	mu     sync.Mutex
+	others map[string]bool        // by realm: a second program writes with the account of the bridge
+	lostAt time.Time              // when a change was made last that the journal will never have
 	begun  map[change.ID]struct{} // the changes that this process makes now, and the late changes
 	closed map[change.ID]struct{} // settled since the last sweep; the store may still call them open
 	late   []lateChange           // oldest end first
@@ -72,13 +74,16 @@ func newJournal(s store.Store, goesOn bool, log *zap.Logger, metrics *observe.Me
 	metrics.Journal()
 	return &journal{
 		audit: audit{log}, log: log, metrics: metrics, store: s, goesOn: goesOn, patience: patience, maxLate: maxLate, catching: semaphore.NewWeighted(1),
-		begun: map[change.ID]struct{}{}, closed: map[change.ID]struct{}{}, running: map[change.ID]lateChange{},
+		others: map[string]bool{}, begun: map[change.ID]struct{}{}, closed: map[change.ID]struct{}{}, running: map[change.ID]lateChange{},
 	}
 }
 
 // Intend implements bridge.Recorder. A store that does not answer refuses the change, unless the change ends access or
 // the configuration lets every change continue.
 func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, error) {
+	if j.hasSecond(c.Realm) && !c.Op.EndsAccess() {
+		return nil, secondWriter()
+	}
 	out := &intent{journal: j}
 	j.begin(c.ID) // before the store has it, so that no sweep takes it for a lost change
 	began := time.Now()
@@ -112,6 +117,7 @@ func (j *journal) Intend(ctx context.Context, c change.Change) (bridge.Intent, e
 		j.run(lateChange{Change: c, reason: reason, size: out.size})
 	} else {
 		j.end(c.ID)
+		j.loses()
 	}
 	j.metrics.Unjournalled(reason, kept)
 	told := "the store does not answer: a change is made before it is in the journal"

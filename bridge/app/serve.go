@@ -76,6 +76,7 @@ func (a *App) Serve(ctx context.Context) error {
 		g.Go(func() error { a.keeper.run(gctx); return nil })
 		g.Go(func() error { a.keeper.runPrune(gctx); return nil })
 		g.Go(func() error { every(gctx, time.Minute, func() { a.saveIndexes(gctx, snapshotEvery) }); return nil })
+		g.Go(func() error { a.runOthers(gctx); return nil })
 	}
 	g.Go(func() error { a.Service.MaintainIndexes(gctx, a.Watcher.Tenants, c.Index.Warm); return nil })
 	g.Go(func() error {

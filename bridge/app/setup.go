@@ -30,7 +30,7 @@ type Setup struct {
 	Every        bool
 	ManageRealm  bool // grant manage-realm when no smaller role gives access to Organizations
 	// Further changes; see realm.Options.
-	Relax, Scripts, Restrict, Usernames, Feed bool
+	Relax, Scripts, Restrict, Usernames, Feed, UserFeed bool
 
 	Dir                            string // of the configuration, "" for none
 	Helm                           bool   // also write the values of the chart
@@ -120,7 +120,7 @@ func (s *Setup) Offers(ctx context.Context) (realm.Offer, error) {
 // Plan lists what Apply would change; the list is empty when the realm needs no change. Plan changes nothing.
 func (s *Setup) Plan(ctx context.Context) (todo []string, err error) {
 	s.setup = realm.NewSetup(s.admin, s.mapping, realm.Options{
-		ClientID: s.ClientID, Relax: s.Relax, Scripts: s.Scripts, Restrict: s.Restrict, Usernames: s.Usernames, Feed: s.Feed, Organizations: s.Every || s.Organization != "", ManageRealm: s.ManageRealm,
+		ClientID: s.ClientID, Relax: s.Relax, Scripts: s.Scripts, Restrict: s.Restrict, Usernames: s.Usernames, Feed: s.Feed, UserFeed: s.UserFeed, Organizations: s.Every || s.Organization != "", ManageRealm: s.ManageRealm,
 		Again: s.again(),
 	})
 	s.changes, err = s.setup.Plan(ctx)

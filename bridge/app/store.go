@@ -12,7 +12,9 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/outside"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/sqlstore"
@@ -107,7 +109,33 @@ func (a *App) newService(realms *keycloak.Realms, tenants *tenant.Registry) *bri
 	a.keeper = newKeeper(j, service, a.retention)
 	a.keeper.awaits = a.awaits
 	a.keeper.also = a.keepCredentials
+	a.others = outside.New(outside.Options{
+		Tenants: tenants, Realms: realms, Looker: service, Store: a.options.Store, Log: a.log, Patience: patience,
+		Complete: func(realm string) bool { return a.Watcher.Complete(realm) }, Unsure: j.unsure, Second: j.second,
+	})
 	return service
+}
+
+// ReadOthers records what others changed in Keycloak since the last round. Serve calls it every minute. now decides what
+// is due. Without a store there is nothing to do.
+func (a *App) ReadOthers(ctx context.Context, now time.Time) {
+	if a.others != nil {
+		a.others.Round(ctx, now)
+	}
+}
+
+// runOthers records what others change until the context ends.
+func (a *App) runOthers(ctx context.Context) {
+	a.ReadOthers(ctx, time.Now())
+	every(ctx, outside.Every, func() { a.ReadOthers(ctx, time.Now()) })
+}
+
+// differs hands what an index found different to the work on the store.
+func (a *App) differs() func(directory.Difference) {
+	if a.options.Store == nil {
+		return nil
+	}
+	return func(d directory.Difference) { a.others.Differs(d) } // the work is there before the first scan
 }
 
 // retention says which changes the configuration in force keeps.

@@ -25,6 +25,8 @@ type Change struct {
 	Resource Resource
 	// Before and After are the resource as the tenant shows it, without members. Before is nil for
 	// a new resource, After for a deleted resource; both are nil when the resource was not read.
+	// When somebody else made the change, Before is what the journal last had, or nil when that is
+	// not known, and After is what Keycloak had when the bridge read it.
 	Before, After scim.Document
 	// MembersAdded and MembersRemoved are the ids of the users who join or leave the changed group.
 	// When the change failed, they are the users who should have joined or left; only Keycloak
@@ -43,16 +45,16 @@ type Change struct {
 	// Recovered says that the bridge ended before the change ended. What the change says about its
 	// end was read in Keycloak later.
 	Recovered bool
-	// Reason is why the change was refused or failed, without personal data; "" for a change that
-	// was made.
+	// Reason is why the change was refused or failed, or what is not known of a change that others
+	// made, without personal data; otherwise "".
 	Reason string
 }
 
 // Actor is the client or operator that makes a change.
 type Actor struct {
-	Kind  string // a value of tenant.ActorKind
-	Name  string // for a client: the name of its credential
-	KeyID string // for a client with a static token: the key ID, otherwise ""
+	Kind  string // a value of tenant.ActorKind; "" when nobody knows who made the change
+	Name  string // for a client: the name of its credential; for an administrator: the id of the user in Keycloak
+	KeyID string // for a client with a static token: the key ID; for an administrator: the id of the client in Keycloak; otherwise ""
 }
 
 // Organization is the organization of a tenant.
@@ -73,7 +75,8 @@ const (
 	Bulk    Origin = "bulk"    // an operation of a bulk request
 	Import  Origin = "import"  // the operator's import, also its bulk requests, and all other writes over the control socket
 	Adopt   Origin = "adopt"   // the operator's command adopt
-	// Observation is no interface: the bridge itself read what Keycloak has.
+	// Observation is no interface: the bridge itself read what Keycloak has, or which changes
+	// others made in Keycloak.
 	Observation Origin = "observation"
 )
 
@@ -90,7 +93,7 @@ const (
 	Joined      Op = "joined"      // an account or group that the tenant owns and that had left is its resource again
 	Left        Op = "left"        // it no longer belongs to the tenant, and stays in Keycloak
 	Adopted     Op = "adopted"     // an account or group without owner became the tenant's
-	Observed    Op = "observed"    // the bridge read what Keycloak has, after changes that ran at the same time
+	Observed    Op = "observed"    // the bridge read what Keycloak has: after changes that ran at the same time, or after a change that no event tells
 	Erased      Op = "erased"      // the store forgot a user; nothing changed in Keycloak
 )
 

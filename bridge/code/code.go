@@ -45,6 +45,7 @@ const (
 	Outage         scim.Code = "keycloak-unavailable"
 	Busy           scim.Code = "keycloak-busy"
 	StoreAway      scim.Code = "store-away"
+	SecondWriter   scim.Code = "second-writer"
 	Indexing       scim.Code = "index-being-made"
 	IndexFull      scim.Code = "index-memory"
 	Unsteady       scim.Code = "list-unsteady"

@@ -86,6 +86,9 @@ type Options struct {
 	// ObserveRestore gets the number of indexes that a snapshot of a realm brought back, and how long that took. With err
 	// the snapshot of the realm, or the index of a tenant in it, is not used. It may be nil.
 	ObserveRestore func(realmOrTenant string, indexes int, took time.Duration, err error)
+	// Differs gets what a scan or a query found different from the index; may be nil. It must not
+	// wait, and must not call the Directory.
+	Differs func(Difference)
 }
 
 // Directory finds the resources of all tenants, and keeps indexes of them. It is safe for
@@ -234,7 +237,7 @@ func (d *Directory) indexesOf(t *tenant.Tenant) *tenantIndexes {
 		}
 		d.drop(s)
 	}
-	want.users, want.groups = newKeptIndex(d, t.Path), newKeptIndex(d, t.Path)
+	want.users, want.groups = newKeptIndex(d, t.Realm, t.Path), newKeptIndex(d, t.Realm, t.Path)
 	want.users.belong(t, t.Mapping.User)
 	want.groups.belong(t, t.Mapping.Group)
 	d.tenants[t.Path] = &want

@@ -34,6 +34,7 @@ const (
 type keptIndex struct {
 	d      *Directory
 	tenant string // the tenant's path
+	realm  string
 	base   string // URL of its service root
 	rt     *scim.ResourceType
 
@@ -44,6 +45,7 @@ type keptIndex struct {
 	packed    []byte    // the table of a snapshot that no query has needed yet; table is empty then
 	size      int       // of the table, as counted in Directory.used
 	scannedAt time.Time // when the last complete scan began; zero when no scan is usable
+	baseline  time.Time // when the last complete scan began, also after outdate; zero without one
 	outdated  int       // how often outdate was called
 	dropped   bool
 	refusedAt time.Time // when a scan took too much memory
@@ -55,14 +57,14 @@ type keptIndex struct {
 
 	writes     uint64
 	lastWrites map[string]uint64 // by id: number of the last write that a running read may not show
-	stale      map[string]bool   // ids that must be read again
+	stale      map[string]bool   // ids that must be read again; true when a write or an event is the reason
 	reads      int               // how many reads are running
 	joined     map[string]bool   // names of users who joined, when the event had no id
 }
 
-// newKeptIndex makes an index of a tenant at a path, which belong completes.
-func newKeptIndex(d *Directory, path string) *keptIndex {
-	x := &keptIndex{d: d, tenant: path}
+// newKeptIndex makes an index of the tenant of a realm at a path, which belong completes.
+func newKeptIndex(d *Directory, realm, path string) *keptIndex {
+	x := &keptIndex{d: d, tenant: path, realm: realm}
 	x.empty()
 	return x
 }
@@ -77,7 +79,7 @@ func (x *keptIndex) belong(t *tenant.Tenant, rt *scim.ResourceType) {
 
 // empty starts again without resources. The caller holds x.mu, or nobody else has x yet.
 func (x *keptIndex) empty() {
-	x.table, x.packed, x.scannedAt = index.New(x.rt, x.base), nil, time.Time{}
+	x.table, x.packed, x.scannedAt, x.baseline = index.New(x.rt, x.base), nil, time.Time{}, time.Time{}
 	x.lastWrites, x.stale, x.joined = map[string]uint64{}, map[string]bool{}, map[string]bool{}
 	x.account()
 }
@@ -160,6 +162,7 @@ func (x *keptIndex) put(began uint64, asked []string, items []item) (changed boo
 	if x.dropped {
 		return false
 	}
+	tells := x.d.options.Differs != nil
 	found := map[string]bool{}
 	var put []index.Resource
 	for _, i := range items {
@@ -170,19 +173,33 @@ func (x *keptIndex) put(began uint64, asked []string, items []item) (changed boo
 		case i.err != nil:
 			x.stale[id] = true // until the resource can be mapped
 		default:
-			put = append(put, index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base), Mark: i.unkeyed})
-			delete(x.stale, id)
+			one := index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base), Mark: i.unkeyed}
+			if tells {
+				one.Version = VersionOf(i.resource.Document)
+			}
+			put = append(put, one)
 		}
 	}
 	var gone []string
 	for _, id := range asked {
 		if !found[id] && x.lastWrites[id] <= began {
 			gone = append(gone, id)
-			delete(x.stale, id)
 		}
 	}
-	changed = x.table.Put(put...)
+	had := slices.DeleteFunc(slices.Clone(gone), func(id string) bool { return !x.table.Has(id) })
+	changed, differ := x.table.Replace(put...)
 	changed = x.table.Delete(gone...) || changed
+	if tells {
+		for _, d := range x.differ(items, differ, had) {
+			x.d.options.Differs(d)
+		}
+	}
+	for _, one := range put {
+		delete(x.stale, one.ID)
+	}
+	for _, id := range gone {
+		delete(x.stale, id)
+	}
 	x.account()
 	return changed
 }

@@ -39,7 +39,7 @@ func newScan(x *keptIndex, s search) *scan {
 		switch {
 		case x.table != table: // dropped meanwhile
 		case err == nil && x.outdated == outdated:
-			x.scannedAt = began
+			x.scannedAt, x.baseline = began, began
 		case err == nil: // what was read may be older than writes that were not reported
 		case errors.Is(err, ErrIndexFull):
 			x.refusedAt = began
@@ -80,7 +80,9 @@ func (sc *scan) run(ctx context.Context, x *keptIndex, s search) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, id := range unseen {
-		x.stale[id] = true // gone, new or renamed meanwhile
+		if !x.stale[id] { // gone, new or renamed meanwhile
+			x.stale[id] = false
+		}
 	}
 	return nil
 }

@@ -76,7 +76,8 @@ type tenantHeader struct {
 // indexHeader describes an index. Without ScannedAt it has no table.
 type indexHeader struct {
 	ScannedAt time.Time `json:"scannedAt,omitzero"`
-	Stale     []string  `json:"stale,omitempty"`
+	Stale     []string  `json:"stale,omitempty"`  // that a write or an event changed
+	Unseen    []string  `json:"unseen,omitempty"` // that must be read again for another reason
 	Joined    []string  `json:"joined,omitempty"`
 	Protected int       `json:"protected"` // the place in realmHeader.Protected; -1 for none
 }
@@ -167,7 +168,14 @@ func (x *keptIndex) snapshot(out *savedRealm, h *indexHeader) bool {
 	if h.Protected = -1; x.scannedAt.IsZero() {
 		return false
 	}
-	h.ScannedAt, h.Stale, h.Joined = x.scannedAt, slices.Sorted(maps.Keys(x.stale)), slices.Sorted(maps.Keys(x.joined))
+	h.ScannedAt, h.Joined = x.scannedAt, slices.Sorted(maps.Keys(x.joined))
+	for _, id := range slices.Sorted(maps.Keys(x.stale)) {
+		if x.stale[id] {
+			h.Stale = append(h.Stale, id)
+		} else {
+			h.Unseen = append(h.Unseen, id)
+		}
+	}
 	if x.protected != nil {
 		if h.Protected = slices.Index(out.Protected, x.protected); h.Protected < 0 {
 			h.Protected = len(out.Protected)
@@ -179,7 +187,7 @@ func (x *keptIndex) snapshot(out *savedRealm, h *indexHeader) bool {
 		t.snapshot = x.table.Snapshot()
 	}
 	out.tables = append(out.tables, t)
-	out.state += fmt.Sprintln(x.tenant, len(out.tables), x.table.Changes(), x.scannedAt, h.Stale, h.Joined, h.Protected)
+	out.state += fmt.Sprintln(x.tenant, len(out.tables), x.table.Changes(), x.scannedAt, h.Stale, h.Unseen, h.Joined, h.Protected)
 	return true
 }
 
@@ -364,7 +372,7 @@ func (d *Directory) restoredTenant(realm string, h tenantHeader) *tenantIndexes 
 	out := &tenantIndexes{realm: realm, restored: h.Identity}
 	out.owner.Organization = h.Scoped
 	out.organization.ID, _ = keycloak.ParseOrganizationID(h.Organization) // of a text that is no id the index is not used
-	out.users, out.groups = newKeptIndex(d, h.Path), newKeptIndex(d, h.Path)
+	out.users, out.groups = newKeptIndex(d, realm, h.Path), newKeptIndex(d, realm, h.Path)
 	return out
 }
 
@@ -375,7 +383,10 @@ func (x *keptIndex) restore(h indexHeader, protected *tenant.Protected, packed [
 	if !x.scannedAt.IsZero() || x.scan != nil || x.reads > 0 || x.dropped {
 		return
 	}
-	x.packed, x.scannedAt, x.usedAt, x.protected = packed, h.ScannedAt, x.d.options.Now(), protected
+	x.packed, x.scannedAt, x.baseline, x.usedAt, x.protected = packed, h.ScannedAt, h.ScannedAt, x.d.options.Now(), protected
+	for _, id := range h.Unseen {
+		x.stale[id] = false
+	}
 	for _, id := range h.Stale {
 		x.stale[id] = true
 	}

@@ -145,6 +145,10 @@ type Report struct {
 	Feed bool
 	// FeedKeeps is how long the realm keeps admin events; 0 for ever.
 	FeedKeeps time.Duration
+	// UserFeed says that the realm stores the user events of accounts, and that the account may read them.
+	UserFeed bool
+	// UserFeedKeeps is how long the realm keeps user events; 0 for ever.
+	UserFeedKeeps time.Duration
 	// Federations are the providers of the realm's user federation, by their ids.
 	Federations map[string]keycloak.Federation
 
@@ -204,7 +208,7 @@ func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
 		Protected: r.Protected, Domains: r.Domains, Unverified: r.Unverified, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed, FeedKeeps: r.FeedKeeps,
-		Federations: r.Federations,
+		UserFeed: r.UserFeed, UserFeedKeeps: r.UserFeedKeeps, Federations: r.Federations,
 	}
 }
 
@@ -273,8 +277,9 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	if err != nil {
 		return fmt.Errorf("read own rights: %w", err)
 	}
-	r.FeedKeeps = s.AdminEventsKept()
 	r.changeFeed(s.AdminEventsEnabled, slices.Contains(granted, viewEvents))
+	r.userFeed(s.StoresAccountEvents(), slices.Contains(granted, viewEvents))
+	r.FeedKeeps, r.UserFeedKeeps = s.AdminEventsKept(), s.UserEventsKept()
 	if slices.Contains(granted, manageUsers) {
 		r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
 		return nil
@@ -309,6 +314,20 @@ func (r *Report) changeFeed(stored, readable bool) {
 		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show changes by other programs and people only after the index was read again", viewEvents)
 	default:
 		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show changes by other programs and people only after the index was read again")
+	}
+}
+
+// userFeed reports whether the bridge sees the changes that users make of their own accounts.
+func (r *Report) userFeed(stored, readable bool) {
+	const check = "user events"
+	r.UserFeed = stored && readable
+	switch {
+	case r.UserFeed:
+		r.pass(check, "on: a bridge with a store records registrations and what users change of their own accounts")
+	case stored:
+		r.info(check, fixUserFeed, "off: the account lacks %s, so it cannot read the user events that the realm stores. Registrations and what users change of their own accounts have no entries", viewEvents)
+	default:
+		r.info(check, fixUserFeed, "off: the realm does not store the user events of accounts. Registrations and what users change of their own accounts have no entries")
 	}
 }
 

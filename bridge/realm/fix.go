@@ -18,6 +18,7 @@ const (
 
 	fixUsernames = "{setup} --allow-username-changes"
 	fixFeed      = "{setup} --change-feed"
+	fixUserFeed  = "{setup} --user-events"
 )
 
 // fixMissing is the remedy when the realm lacks something that the mapping names.

@@ -22,6 +22,7 @@ type Options struct {
 	Restrict  bool   // remove the users' right to edit attributes of the mapping
 	Usernames bool   // allow changes of user names
 	Feed      bool   // let the realm store admin events, and let the account read them
+	UserFeed  bool   // let the realm store the user events of accounts, and let the account read them
 	// Organizations also grants the rights for members of organizations: manage-organizations or,
 	// on a server without this role, manage-realm if ManageRealm allows it.
 	Organizations bool
@@ -78,10 +79,16 @@ func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 			do:   func(ctx context.Context) error { return s.admin.StoreAdminEvents(ctx, keepEvents) },
 		})
 	}
+	if s.options.UserFeed && !settings.StoresAccountEvents() {
+		changes = append(changes, Change{
+			Text: "store the user events " + strings.Join(keycloak.AccountEvents(), ", ") + " (Events config), for a day unless the realm has another time",
+			do:   func(ctx context.Context) error { return s.admin.StoreUserEvents(ctx, keepEvents) },
+		})
+	}
 	return changes, nil
 }
 
-// keepEvents is how long a realm that stored no admin events before keeps them.
+// keepEvents is how long a realm that stored no events before keeps them.
 const keepEvents = 24 * time.Hour
 
 // Apply carries out the changes of a plan, in order.
@@ -157,7 +164,7 @@ var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm gives ac
 // rights returns the roles to grant on this server.
 func (s *Setup) rights(ctx context.Context) ([]string, error) {
 	wanted := need{mapping: s.mapping, organizations: s.options.Organizations}.rights()
-	if s.options.Feed {
+	if s.options.Feed || s.options.UserFeed {
 		wanted = append(wanted, viewEvents)
 	}
 	if !s.options.Organizations {

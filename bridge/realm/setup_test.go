@@ -60,13 +60,16 @@ func TestSetupPlansWhatIsMissing(t *testing.T) {
 	if _, again := w.planned(m, o); len(again) > 0 {
 		t.Errorf("once it is applied setup plans %q", again)
 	}
-	o.Relax, o.Scripts, o.Usernames, o.Feed = true, true, true, true
+	o.Relax, o.Scripts, o.Usernames, o.Feed, o.UserFeed = true, true, true, true, true
 	offer, err := realm.Offers(t.Context(), w.Admin, m)
 	if err != nil || !offer.Relax || !offer.Scripts || !offer.Usernames || !offer.Feed || len(offer.Editable) > 0 {
 		t.Errorf("setup offers %+v, %v", offer, err)
 	}
 	changes, texts = w.planned(m, o)
-	for _, want := range []string{"grant it the realm-management roles view-events", "remove the validator username-prohibited-characters of username", "up-username-not-idn-homograph", "allow changes of user names", "store admin events"} {
+	for _, want := range []string{
+		"grant it the realm-management roles view-events", "remove the validator username-prohibited-characters of username", "up-username-not-idn-homograph", "allow changes of user names", "store admin events",
+		"store the user events DELETE_ACCOUNT, FEDERATED_IDENTITY_LINK, INVITE_ORG, REGISTER, UPDATE_EMAIL, UPDATE_PROFILE, VERIFY_EMAIL (Events config)",
+	} {
 		if !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, want) }) {
 			t.Errorf("setup does not plan to %s: %q", want, texts)
 		}
@@ -74,6 +77,9 @@ func TestSetupPlansWhatIsMissing(t *testing.T) {
 	w.must(realm.Apply(t.Context(), changes))
 	if offer, err = realm.Offers(t.Context(), w.Admin, m); err != nil || offer.Relax || offer.Scripts || offer.Usernames || offer.Feed {
 		t.Errorf("once it is applied setup offers %+v, %v", offer, err)
+	}
+	if _, again := w.planned(m, o); len(again) > 0 {
+		t.Errorf("once all is applied setup plans %q", again)
 	}
 }
 

@@ -2,6 +2,7 @@ package realm
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -301,7 +302,9 @@ func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	report, err := Check(ctx, c, t, t.Mapping, protect)
 	if err != nil {
-		w.logFindings(t, zapcore.WarnLevel, "the realm cannot be checked", nil, zap.Error(err))
+		if !errors.Is(ctx.Err(), context.Canceled) { // otherwise the bridge ends, and the check found nothing
+			w.logFindings(t, zapcore.WarnLevel, "the realm cannot be checked", nil, zap.Error(err))
+		}
 		return t.Fitness().Problem == "" && proposed == nil
 	}
 	return w.record(t, report) && proposed == nil

@@ -101,3 +101,28 @@ func TestTwoChecksAtOnce(t *testing.T) {
 		t.Errorf("four looks that find the same tell it %d times, want once", n)
 	}
 }
+
+// TestABridgeThatEndsDoesNotWarnOfTheRealm: the check broke off, and found nothing wrong.
+func TestABridgeThatEndsDoesNotWarnOfTheRealm(t *testing.T) {
+	t.Parallel()
+	name, err := keycloak.ParseRealm("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := keycloak.New(keycloak.Config{BaseURL: "http://keycloak.test", Realm: name, Credentials: keycloak.ClientSecret("id", "secret"), Transport: &closed{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := tenant.NewRegistry(&tenant.Tenant{Path: "acme", Realm: "acme", Mapping: &mapping.Mapping{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, lines := logtest.New(zap.DebugLevel)
+	w := &realm.Watcher{Tenants: registry, Realms: keycloak.NewRealms(map[string]*keycloak.Client{"acme": c}), Log: zap.New(core)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.Check(ctx)
+	if got := lines.FilterMessage("the realm cannot be checked").All(); len(got) != 0 {
+		t.Errorf("a check that was broken off warns: %v", got)
+	}
+}

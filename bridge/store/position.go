@@ -73,7 +73,7 @@ func (h *Head) UnmarshalText(text []byte) error {
 // ParseHead reads a head from hostile text.
 func ParseHead(text string) (Head, error) {
 	var out Head
-	wrong := fmt.Errorf("%.120q is not the head of a journal: the log shows heads in lines that begin with \"head of the journal\"", text)
+	wrong := fmt.Errorf("%.120q is not the head of a journal: the log has heads in its lines with \"msg\":\"head of the journal\"", text)
 	id, rest, _ := strings.Cut(text, "/")
 	position, link, _ := strings.Cut(rest, "/")
 	at, err := ParsePosition(position)

@@ -74,7 +74,7 @@ func TestHostileHeadsAreRefused(t *testing.T) {
 			t.Errorf("%.50q is %v", text, got)
 			continue
 		}
-		if !strings.Contains(err.Error(), "head of the journal") || len(err.Error()) > 800 {
+		if !strings.Contains(err.Error(), `"msg":"head of the journal"`) || len(err.Error()) > 800 {
 			t.Errorf("the error of %.50q is %.1000s", text, err)
 		}
 	}

@@ -23,6 +23,7 @@ type Store interface {
 	Tokens
 	Ledger
 	Snapshots
+	Places
 	io.Closer
 }
 
@@ -34,6 +35,8 @@ var (
 	ErrNotFound = errors.New("the store has no such entry")
 	// ErrNotOpen says that a change is settled that was not begun, or that is settled already.
 	ErrNotOpen = errors.New("the change is not open")
+	// ErrKnown says that a change has the ID of a change that is open or that is an entry.
+	ErrKnown = errors.New("the journal has a change with this id already")
 	// ErrNobody says that a person has no identifier.
 	ErrNobody = errors.New("a person without an identifier cannot be forgotten: name an id, userName, address or externalId")
 	// ErrAmbiguous says that the identifiers of a person name several users.
@@ -46,7 +49,7 @@ var (
 // what is not settled has no position, and no reader of entries sees it.
 type Journal interface {
 	// Intend records a change before it is made. When it returns nil, a crash of the machine cannot lose the record.
-	// The change needs an ID that no open change and no entry has.
+	// The change needs an ID that no open change and no entry has; otherwise the error wraps ErrKnown.
 	Intend(ctx context.Context, c change.Change) error
 	// Settle records how an open change ended. The entry is c, and nothing else of the intended change is kept. Entries
 	// of settlements that follow each other are in that order. Settle returns when the change waits for the next group
@@ -60,6 +63,13 @@ type Journal interface {
 	// Flush waits until every change that was settled before is an Entry that every Query finds, and until every row of
 	// Act before is written or dropped. It returns an error while something cannot be committed.
 	Flush(ctx context.Context) error
+
+	// Record adds the entry of a change that was never open, because somebody else made it. The change has an outcome, and
+	// an ID that no open change and no entry has; otherwise the error wraps ErrKnown, and nothing is added. When Record
+	// returns nil, a crash of the machine cannot lose the entry. The entry leaves no document of Applied, and it drops the
+	// document when the change ends the resource. A change that began before Record and is settled afterwards can overlap
+	// with the entry.
+	Record(ctx context.Context, c change.Change) error
 
 	// Open returns the open changes in the order of their Intend. They are as they were intended.
 	Open(ctx context.Context) ([]change.Change, error)
@@ -118,6 +128,15 @@ type Query struct {
 	After        int64 // the number of the last entry that was read, which may be gone; the entries behind it in the order follow; 0 for all
 	Newest       bool  // newest first
 	Limit        int   // the most entries; 0 for all
+}
+
+// Places remember up to where a reader has read, such as the reader of a realm's events.
+type Places interface {
+	// Place returns the place of a reader, to the microsecond; the zero time for a reader without a place.
+	Place(ctx context.Context, reader string) (time.Time, error)
+	// SetPlace sets the place of a reader; the zero time removes it. The place may wait for the next commit: a crash can
+	// bring back the place before, but no place that is later than what Record returned before SetPlace was called.
+	SetPlace(ctx context.Context, reader string, at time.Time) error
 }
 
 // Prover proves that nobody altered the journal: every entry is linked to the entry before it with a key that is not in

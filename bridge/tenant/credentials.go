@@ -112,6 +112,11 @@ const (
 	ActorClient   ActorKind = "client"   // an identity provider or a program, with a credential of the tenant
 	ActorOperator ActorKind = "operator" // somebody who can use the configuration or the control socket
 	ActorSystem   ActorKind = "system"   // the bridge itself, which reads what became of changes
+	// ActorAdministrator is somebody who changes Keycloak without the bridge: an administrator in the console, or a
+	// program that uses the Admin API. The name is the id of the user, and the key ID is the id of the client in Keycloak.
+	ActorAdministrator ActorKind = "administrator"
+	// ActorHolder is the user whose account is changed. The user has no name: the resource has the id.
+	ActorHolder ActorKind = "account holder"
 )
 
 // Actor is the client or the operator that makes a request.

@@ -177,6 +177,11 @@ type Fitness struct {
 	Feed bool
 	// FeedKeeps is how long the realm keeps admin events; 0 for ever.
 	FeedKeeps time.Duration
+	// UserFeed says that the realm stores the user events of accounts (keycloak.AccountEvents), and that the bridge may read
+	// them.
+	UserFeed bool
+	// UserFeedKeeps is how long the realm keeps user events; 0 for ever.
+	UserFeedKeeps time.Duration
 	// Federations are the providers of the realm's user federation, by their ids.
 	Federations map[string]keycloak.Federation
 }

@@ -40,8 +40,8 @@ The list shows when each change was made. Its order, --since and --until follow 
 the changes were recorded: at once, or later when the store did not answer, or when the bridge ended
 during the change.
 
-The list has the name of a user or group at the time of the change. scim-bridge changes show prints
-everything about one change.`,
+The list has the name of a user or group at the time of the change. It has only the id of a group
+whose members changed. scim-bridge changes show prints everything about one change.`,
 		Example: `  scim-bridge changes list --op deactivated --since 7d`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listChanges(cmd, f) },
 	}
@@ -193,7 +193,7 @@ func foundTexts(found admin.Found, user string) []string {
 	case found.Entries == 0 && len(found.Applied) > 0:
 		return []string{fmt.Sprintf("the store has no change about %q, because all are older than store.retention; scim-bridge export --user writes the last values", user)}
 	case found.Entries == 0:
-		return []string{fmt.Sprintf("the store has no change about %q: changes that are older than store.retention are gone, and so is everything about a person that scim-bridge store forget erased", user)}
+		return []string{fmt.Sprintf("the store has no change about %q: changes that are older than store.retention are gone, and so is everything about a person that scim-bridge store forget erased. A change of a membership names a user only by the id, which scim-bridge users get prints", user)}
 	case len(found.Users) == 0:
 		return []string{changes(found.Entries) + " without a user, such as a creation that Keycloak refused"}
 	case len(found.Users) == 1:

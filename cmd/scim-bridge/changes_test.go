@@ -113,6 +113,11 @@ func TestTheCommandsAnswerWhoDidWhat(t *testing.T) {
 	}
 	if out := succeeds(t, "history", "--config", file, "nobody"); !strings.HasPrefix(out, `the store has no change about "nobody": `) {
 		t.Errorf("history of nobody = %s", out)
+	} else if !strings.Contains(out, "scim-bridge users get") {
+		t.Errorf("history of nobody does not say that the id finds memberships: %s", out)
+	}
+	if out := succeeds(t, "history", "--config", file, joe, "--output", "csv"); !strings.Contains(out, "members added: "+joe) {
+		t.Errorf("history as CSV does not say who joined the group: %s", out)
 	}
 }
 
@@ -367,6 +372,21 @@ func TestAnExportThatFailsLeavesNoFile(t *testing.T) {
 	}
 }
 
+// TestAnExportKeepsAFileThatExists, and says what to do.
+func TestAnExportKeepsAFileThatExists(t *testing.T) {
+	t.Parallel()
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), storetest.NewMemory(nil), nil)
+	file := b.Controlled(t)
+	target := filepath.Join(t.TempDir(), "out")
+	if err := os.WriteFile(target, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, told, code := command(t, "", "audit", "export", "--config", file, "--file", target)
+	if kept, err := os.ReadFile(target); err != nil || string(kept) != "mine" || code != exitFailure || !strings.Contains(told, "exists: move it away, or name another file") {
+		t.Errorf("audit export = %d, %s%s, the file has %q, %v", code, out, told, kept, err)
+	}
+}
+
 // TestForgettingAPerson asks first, says how many changes it erases, and leaves a journal that verifies.
 func TestForgettingAPerson(t *testing.T) {
 	t.Parallel()
@@ -434,7 +454,7 @@ func TestValuesInATextAreShort(t *testing.T) {
 			t.Errorf("valueText(%.20v) = %s, want %s", value, got, want)
 		}
 	}
-	for actor, want := range map[admin.Actor]string{{}: "bridge", {Kind: "system"}: "system", {Kind: "operator", Name: "operator"}: "operator", {Kind: "client", Name: "idp"}: "client idp"} {
+	for actor, want := range map[admin.Actor]string{{}: "unknown", {Kind: "system"}: "system", {Kind: "account holder"}: "account holder", {Kind: "administrator", Name: "0a6c"}: "administrator 0a6c", {Kind: "operator", Name: "operator"}: "operator", {Kind: "client", Name: "idp"}: "client idp"} {
 		if got := actorText(actor); got != want {
 			t.Errorf("actorText(%v) = %s, want %s", actor, got, want)
 		}
@@ -443,7 +463,7 @@ func TestValuesInATextAreShort(t *testing.T) {
 	if text := fmt.Sprint(entryLines(e)); !strings.Contains(text, "ended before the change did") || !strings.Contains(text, "was erased from this entry") || !strings.Contains(text, "whether this was done: password") {
 		t.Errorf("the notes of an entry are %s", text)
 	}
-	if text := changedColumn().cell(e); text != "members added; members removed" {
+	if text := changedColumn().cell(e); text != "members added: a; members removed: b" {
 		t.Errorf("the changes of an entry are %s", text)
 	}
 }

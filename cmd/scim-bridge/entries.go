@@ -35,16 +35,19 @@ func entryColumns(o output) []column[admin.Entry] {
 // timeText is a time in UTC, to the second.
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// actorText says who made a change. Without an actor it was the bridge.
+// actorText says who made a change. Without an actor nobody knows.
 func actorText(a admin.Actor) string {
 	switch {
 	case a.Kind == "" && a.Name == "":
-		return "bridge"
+		return "unknown"
 	case a.Name == "" || a.Name == a.Kind:
 		return a.Kind
 	}
 	return a.Kind + " " + a.Name
 }
+
+// administrator is the kind of an actor that has the id of a client of Keycloak.
+const administrator = "administrator"
 
 // resourceText names a resource, by its id when the entry has no name.
 func resourceText(r admin.Resource) string {
@@ -121,6 +124,9 @@ func entryLines(e admin.Entry) []app.Line {
 	key, organization, resource := "", "", resourceText(e.Resource)
 	if e.Actor.KeyID != "" {
 		key = ", key id " + e.Actor.KeyID
+		if e.Actor.Kind == administrator {
+			key = ", client id in Keycloak " + e.Actor.KeyID
+		}
 	}
 	if e.Organization != nil {
 		organization = strings.TrimSpace(e.Organization.Alias + " " + e.Organization.ID)
@@ -150,6 +156,7 @@ func entryLines(e admin.Entry) []app.Line {
 		{Name: "note", Text: yes(e.Recovered, "the bridge ended before the change did, and read its end in Keycloak later")},
 		{Name: "note", Text: yes(e.Erased, "a person was erased from this entry: values or members are missing")},
 		{Name: "note", Text: yes(len(e.Unseen) > 0 && e.Recovered, "nobody can read in Keycloak whether this was done: "+strings.Join(e.Unseen, ", "))},
+		{Name: "note", Text: yes(e.BeforeUnknown, "the state before is not known, because the journal has no earlier state of the resource")},
 		{Name: "steps done", Text: yes(len(e.Steps) > 0, fmt.Sprintf("%d of %d", e.Done, len(e.Steps)))},
 	}
 	for _, list := range []struct {
@@ -177,6 +184,9 @@ func historyText(e admin.Entry) []string {
 	for _, id := range cut(e.MembersRemoved) {
 		out = append(out, "  member removed: "+id)
 	}
+	if e.BeforeUnknown {
+		out = append(out, "  the state before is not known")
+	}
 	if e.Erased {
 		out = append(out, "  a person was erased from this entry")
 	}
@@ -188,10 +198,10 @@ func changedColumn() column[admin.Entry] {
 	return column[admin.Entry]{"changes", func(e admin.Entry) string {
 		texts := differenceTexts(e)
 		if len(e.MembersAdded) > 0 {
-			texts = append(texts, "members added")
+			texts = append(texts, "members added: "+strings.Join(cut(e.MembersAdded), " "))
 		}
 		if len(e.MembersRemoved) > 0 {
-			texts = append(texts, "members removed")
+			texts = append(texts, "members removed: "+strings.Join(cut(e.MembersRemoved), " "))
 		}
 		return strings.Join(texts, "; ")
 	}}

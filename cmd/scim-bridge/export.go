@@ -159,7 +159,10 @@ func toFile(cmd *cobra.Command, name string, write func(io.Writer) error) (err e
 	out := cmd.OutOrStdout()
 	if name != "" {
 		file, opened := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-		if opened != nil {
+		switch {
+		case errors.Is(opened, os.ErrExist):
+			return fmt.Errorf("%s exists: move it away, or name another file", name)
+		case opened != nil:
 			return opened
 		}
 		defer func() {

@@ -52,6 +52,7 @@ KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.Scripts, "allow-all-scripts", false, "also remove the default validator that allows only Latin letters in user names, which keeps out names that look like another name")
 	flags.BoolVar(&f.Restrict, "restrict-attributes", false, "also remove the users' right to edit the attributes of the mapping, where the realm gives it")
 	flags.BoolVar(&f.Usernames, "allow-username-changes", false, "also allow changes of user names")
+	flags.BoolVar(&f.UserFeed, "user-events", false, "also let the realm store the events of accounts (registrations and what users change themselves, never logins) for a day, so that the journal of a bridge with a store has them")
 	flags.BoolVar(&f.Feed, "change-feed", false, "also let the realm store admin events, so that the bridge sees changes by other programs and people at once")
 	flags.StringArrayVar(&f.ProtectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients must never change; may be repeated")
 	flags.StringArrayVar(&f.ProtectGroups, "protect-group", nil, "with --out: the `path` of a group that clients must never change, nor its members; may be repeated")

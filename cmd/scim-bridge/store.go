@@ -241,7 +241,7 @@ groups in it do not change.`,
 			if err := app.RestoreStore(cmd.Context(), c, args[0]); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is the store of the backup; scim-bridge serve uses it\n", printable(c.Store.SQLite.File))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is the store of the backup; scim-bridge serve uses it. It refuses the tokens of the store until you run scim-bridge tokens accept\n", printable(c.Store.SQLite.File))
 			return err
 		},
 	}

@@ -85,7 +85,7 @@ func TestTheStoreOfARunningBridge(t *testing.T) {
 		t.Errorf("store restore without the key of the backup = %d, %s%s", code, out, told)
 	}
 	s.EditFile(t, "store-key", func(string) string { return string(first) + second })
-	if out := succeeds(t, at("store", "restore", backup)...); !strings.Contains(out, "store.db is the store of the backup") {
+	if out := succeeds(t, at("store", "restore", backup)...); !strings.Contains(out, "store.db is the store of the backup") || !strings.Contains(out, "scim-bridge tokens accept") {
 		t.Errorf("store restore = %s", out)
 	}
 	s.Start(t)

@@ -36,7 +36,7 @@ func acceptTokens(cmd *cobra.Command, f tokensFlags, all bool) error {
 	}
 	n, err := app.AcceptTokens(cmd.Context(), c, f.choice())
 	if err == nil {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Accepted  %d tokens that were suspended\n", n)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Accepted  %s\n", counted(n, "suspended token"))
 	}
 	return err
 }

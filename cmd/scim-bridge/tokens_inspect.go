@@ -23,7 +23,7 @@ is. For a token of scim-bridge, the command says whether the token was copied in
 key id. For an access token, the command prints the claims and does not check the signature. For
 every token, it prints the hash: "tokens new --sha256" takes over a token of another server by
 this hash. With --config it also says which tenants accept the token. The command calls no
-server.`,
+server, so it does not see the tokens of a store: compare the key id with "tokens list".`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return inspectToken(cmd, file, o) },
 	}
 	cmd.Flags().StringVar(&file, "config", "", "the configuration `file`; default: no file")

@@ -93,6 +93,10 @@ func TestTheLifeOfATokenInTheStore(t *testing.T) {
 	if code != 0 || !strings.Contains(shown, "entra "+made.KeyID) || !strings.Contains(shown, "(last used 0s ago)") || !strings.Contains(shown, "(used never since ") {
 		t.Errorf("tenants show = %d, %s%s", code, shown, told)
 	}
+	inspected, told, code := command(t, made.Token+"\n", "tokens", "inspect", "--config", file)
+	if code != 0 || !strings.Contains(inspected, "the tokens of the store") || !strings.Contains(inspected, "tokens list") {
+		t.Errorf("tokens inspect of a token of the store = %d, %s%s, want that the store was not checked", code, inspected, told)
+	}
 	for name, args := range map[string][]string{
 		"the name is taken in the store": {"--name", "entra"},
 		"the name is taken in the file":  {"--name", "idp"},
@@ -120,7 +124,7 @@ func TestTheLifeOfATokenInTheStore(t *testing.T) {
 	}
 	runTokens(t, file, exitUsage, "accept")
 	runTokens(t, file, exitUsage, "accept", "--all", "--tenant", again.Path(t))
-	if out, _ := runTokens(t, file, 0, "accept", "--tenant", again.Path(t)); out != "Accepted  1 tokens that were suspended\n" {
+	if out, _ := runTokens(t, file, 0, "accept", "--tenant", again.Path(t)); out != "Accepted  1 suspended token\n" {
 		t.Errorf("tokens accept says %q", out)
 	}
 	again.With(made.Token).Must(t, http.MethodGet, "/Users", "")
@@ -134,7 +138,7 @@ func TestTheLifeOfATokenInTheStore(t *testing.T) {
 	if _, told := runTokens(t, file, exitUsage, "revoke", "entra"); !strings.Contains(told, `has no token "entra"`) {
 		t.Errorf("the revoked token is revoked again: %s", told)
 	}
-	if out, _ := runTokens(t, file, 0, "accept", "--all"); out != "Accepted  0 tokens that were suspended\n" {
+	if out, _ := runTokens(t, file, 0, "accept", "--all"); out != "Accepted  0 suspended tokens\n" {
 		t.Errorf("tokens accept says %q", out)
 	}
 	again.Must(t, http.MethodGet, "/Users", "")

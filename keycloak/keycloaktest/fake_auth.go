@@ -21,15 +21,17 @@ const (
 	manageClients = "manage-clients"
 	viewProviders = "view-identity-providers"
 	realmAdmin    = "realm-admin"
+	viewEvents    = "view-events"
+	manageEvents  = "manage-events"
 )
 
 // managementRoles gives realm-management the roles of 26.7. Composites contain other roles.
 func (c *client) managementRoles() {
 	for _, name := range []string{
-		"create-client", "impersonation", "manage-authorization", manageClients, "manage-events",
+		"create-client", "impersonation", "manage-authorization", manageClients, manageEvents,
 		"manage-identity-providers", "manage-organizations", manageRealm, manageUsers, "query-clients",
 		queryGroups, "query-organizations", "query-realms", queryUsers, "view-authorization", viewClients,
-		"view-events", viewProviders, "view-organizations", viewRealm, viewUsers, realmAdmin,
+		viewEvents, viewProviders, "view-organizations", viewRealm, viewUsers, realmAdmin,
 	} {
 		c.roles = append(c.roles, &role{id: newID(), name: name, description: "${role_" + name + "}", client: c, container: c.id})
 	}
@@ -54,6 +56,7 @@ func (c *client) role(name string) *role {
 // caller is the user who sent a call.
 type caller struct {
 	id     string // of the user
+	client string // the id of the client that the token is for
 	super  bool   // whether it is the administrator of realm master
 	rights []string
 }
@@ -122,12 +125,12 @@ func (f *Fake) authenticate(r *http.Request) (*token, error) {
 func (t *token) caller(r *realm) caller {
 	u := t.realm.users[t.user]
 	if t.realm.name == masterRealm {
-		return caller{id: u.id, super: u.username == "admin"}
+		return caller{id: u.id, client: t.client, super: u.username == "admin"}
 	}
 	if t.realm != r {
-		return caller{id: u.id}
+		return caller{id: u.id, client: t.client}
 	}
-	return caller{id: u.id, rights: r.effective(u)}
+	return caller{id: u.id, client: t.client, rights: r.effective(u)}
 }
 
 // effective are the roles of realm-management that a user has, with composites resolved.

@@ -16,7 +16,7 @@ type event struct {
 	time                      int64 // ms
 	operation, resource, path string
 	username                  string
-	by                        string // the id of the caller
+	by, client                string // the ids of the caller and of the caller's client
 }
 
 // eventRule says which event a call makes. A path takes its ids from the path of the call; new is the id of the created
@@ -80,7 +80,7 @@ func (c *call) record(answer reply) {
 		}
 	}
 	c.realm.events = append(c.realm.events, event{
-		id: newID(), time: time.Now().UnixMilli(), operation: rule.operation, resource: rule.resource, path: strings.Join(segments, "/"), username: c.memberName(), by: c.caller.id,
+		id: newID(), time: time.Now().UnixMilli(), operation: rule.operation, resource: rule.resource, path: strings.Join(segments, "/"), username: c.memberName(), by: c.caller.id, client: c.caller.client,
 	})
 }
 
@@ -112,7 +112,7 @@ func listEvents(c *call) (reply, error) {
 			continue
 		}
 		object := map[string]any{
-			"id": e.id, "time": e.time, "operationType": e.operation, "resourceType": e.resource, "resourcePath": e.path, "authDetails": map[string]any{"userId": e.by},
+			"id": e.id, "time": e.time, "operationType": e.operation, "resourceType": e.resource, "resourcePath": e.path, "authDetails": map[string]any{"userId": e.by, "clientId": e.client},
 		}
 		if e.username != "" && strings.HasSuffix(e.resource, "MEMBERSHIP") {
 			object["details"] = map[string]any{"username": e.username}

@@ -32,6 +32,7 @@ type realm struct {
 	// defaultGroups are the ids of the groups that a new user joins.
 	defaultGroups []string
 	events        []event
+	userEvents    []userEvent
 	// policies and permissions of the fine-grained admin permissions.
 	policies []*policy
 	// firstActions are the required actions that every new user gets.
@@ -105,7 +106,7 @@ func (f *Fake) addRealm(name string) *realm {
 		settings: map[string]any{
 			"enabled": true, "editUsernameAllowed": false, "registrationEmailAsUsername": false,
 			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "registrationAllowed": false, "organizationsEnabled": false,
-			"adminEventsEnabled": false, "adminPermissionsEnabled": false, "attributes": map[string]any{},
+			"adminEventsEnabled": false, "eventsEnabled": false, "eventsExpiration": json.Number("0"), "enabledEventTypes": []any{}, "adminPermissionsEnabled": false, "attributes": map[string]any{},
 			"accessTokenLifespan": json.Number("300"),
 		},
 		users: map[string]*user{}, named: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},

@@ -20,6 +20,7 @@ const (
 
 	ldapServer = "com.unboundid.ldap.listener.InMemoryDirectoryServerTool"
 	ldapSearch = "com.unboundid.ldap.sdk.unboundidds.tools.LDAPSearch"
+	ldapModify = "com.unboundid.ldap.sdk.unboundidds.tools.LDAPModify"
 )
 
 // The location of the entries, and the account that may change them.
@@ -188,4 +189,19 @@ func (l *LDAP) Holds(tb testing.TB, attribute, value string) bool {
 		tb.Fatalf("search the directory: %v", err)
 	}
 	return strings.Contains(string(out), "dn: ")
+}
+
+// Replace replaces an attribute of a person.
+func (l *LDAP) Replace(tb testing.TB, uid, attribute, value string) {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "change.ldif")
+	text := fmt.Sprintf("dn: %s\nchangetype: modify\nreplace: %s\n%s: %s\n", Person{UID: uid}.dn(), attribute, attribute, value)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	out, err := exec.CommandContext(tb.Context(), "java", "-cp", l.jar, ldapModify,
+		"--hostname", "127.0.0.1", "--port", l.port, "--bindDN", ldapManager, "--bindPassword", ldapPassword, "--ldifFile", file).CombinedOutput()
+	if err != nil {
+		tb.Fatalf("change the directory: %v\n%s", err, out)
+	}
 }

@@ -425,6 +425,31 @@ func adminEvents(p *probe) {
 	p.err("DeleteUser again", p.c.DeleteUser(p.ctx, user))
 	p.events(watcher, start)
 	p.rightsEvents(watcher, start, quiet)
+	p.userEvents(watcher, start)
+}
+
+// userEvents tests which user events a realm stores. No test of the suite makes such an event.
+func (p *probe) userEvents(watcher *keycloak.Client, start time.Time) {
+	config := func(what string) {
+		s, err := p.admin.RealmSettings(p.ctx)
+		slices.Sort(s.UserEventTypes)
+		p.got(what, []any{s.UserEventsEnabled, s.UserEventTypes, s.UserEventsKept().String(), s.StoresAccountEvents()}, err)
+	}
+	p.raw(http.MethodPut, "/events/config", `{"eventsEnabled":false,"enabledEventTypes":["LOGIN"]}`)
+	config("the realm stores no user events")
+	p.err("StoreUserEvents without rights", p.c.StoreUserEvents(p.ctx, time.Hour))
+	p.err("StoreUserEvents", p.admin.StoreUserEvents(p.ctx, time.Hour))
+	config("the realm stores user events")
+	p.raw(http.MethodPut, "/events/config", `{"eventsEnabled":true,"enabledEventTypes":["LOGIN","REGISTER"]}`)
+	config("the realm stores two types")
+	p.err("StoreUserEvents again", p.admin.StoreUserEvents(p.ctx, 2*time.Hour))
+	config("the realm keeps the types that it stored")
+	_, err := p.c.UserEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 10})
+	p.err("UserEvents without rights", err)
+	list, err := watcher.UserEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 10, Types: keycloak.AccountEvents()})
+	p.got("UserEvents", len(list), err)
+	_, err = watcher.UserEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 10, Types: []string{"NOPE"}})
+	p.err("UserEvents of no type", err)
 }
 
 // rightsEvents tests the events by which a user may become an administrator, and their authors.

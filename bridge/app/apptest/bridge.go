@@ -138,6 +138,7 @@ func RunSetup(t *testing.T, server keycloaktest.Server, realm string, flags ...s
 	set.BoolVar(&s.Relax, "relax-validators", true, "")
 	set.BoolVar(&s.Usernames, "allow-username-changes", true, "")
 	set.BoolVar(&s.Feed, "change-feed", false, "")
+	set.BoolVar(&s.UserFeed, "user-events", false, "")
 	set.StringVar(&s.Dir, "out", t.TempDir(), "")
 	set.StringVar(&s.Listen, "listen", "", "")
 	set.StringVar(&s.AdminListen, "admin-listen", "", "")

@@ -346,6 +346,12 @@ func NewCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 	return newCustomers(t, server, edit, appOptions{}, setup...)
 }
 
+// NewCustomersWith is NewCustomers for a bridge that keeps its changes in a store.
+func NewCustomersWith(t *testing.T, server keycloaktest.Server, s store.Store, setup ...string) Customers {
+	t.Helper()
+	return newCustomers(t, server, nil, appOptions{Options: app.Options{Store: s}}, setup...)
+}
+
 // NewStoredCustomers is NewCustomers for a bridge with the SQLite store that setup describes. See NewStoredBridge.
 func NewStoredCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) Customers {
 	t.Helper()

@@ -22,16 +22,18 @@ const format = 1
 
 // Snapshot is a Table as it was at one time. Its form is
 //
-//	format, rows, ids, marks, columns, then for each: name, a cell for each row
+//	format, rows, ids, marks, versions, columns, then for each: name, a cell for each row
 //	names of open attributes, then for each: name
 //	a cell of all open attributes for each row
 //
-// in the order of the ids. Numbers are unsigned varints, a text comes after its number of bytes, and a row without a cell
-// has a zero byte.
+// in the order of the ids. Numbers are unsigned varints, a version has eight bytes, a text comes after its number of bytes,
+// and a row without a cell has a zero byte.
 type Snapshot struct {
 	ids  frozen
 	rows []uint32
 	mark *bitset.BitSet
+
+	versions []uint64
 
 	columns map[name]frozen
 	open    frozen
@@ -58,7 +60,7 @@ func (t *Table) Snapshot() *Snapshot {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	s := &Snapshot{
-		ids: t.ids.freeze(), rows: slices.Clone(t.byID.rows), mark: t.marks.Clone(), columns: make(map[name]frozen, len(t.columns)),
+		ids: t.ids.freeze(), rows: slices.Clone(t.byID.rows), mark: t.marks.Clone(), versions: slices.Clone(t.versions), columns: make(map[name]frozen, len(t.columns)),
 		open: t.open.column.freeze(), names: make([]name, len(t.open.numbers)),
 	}
 	for n, c := range t.columns {
@@ -86,6 +88,9 @@ func (s *Snapshot) Write(to io.Writer) error {
 		}
 		w.number(mark)
 	}
+	for _, row := range s.rows {
+		w.version(s.version(row))
+	}
 	w.number(len(s.columns))
 	for _, n := range slices.SortedFunc(maps.Keys(s.columns), compareNames) {
 		w.name(n)
@@ -98,6 +103,13 @@ func (s *Snapshot) Write(to io.Writer) error {
 	}
 	w.column(s.open, s.rows)
 	return w.Flush() // it has the first error
+}
+
+func (s *Snapshot) version(row uint32) uint64 {
+	if int(row) >= len(s.versions) {
+		return 0
+	}
+	return s.versions[row]
 }
 
 func compareNames(a, b name) int {
@@ -113,6 +125,11 @@ type writer struct {
 
 func (w *writer) number(n int) {
 	w.scratch = binary.AppendUvarint(w.scratch[:0], uint64(n)) //nolint:gosec // a count
+	_, _ = w.Write(w.scratch)
+}
+
+func (w *writer) version(v uint64) {
+	w.scratch = binary.LittleEndian.AppendUint64(w.scratch[:0], v)
 	_, _ = w.Write(w.scratch)
 }
 
@@ -192,6 +209,9 @@ func (r *reader) table() error {
 	for row := 0; row < rows && r.err == nil; row++ {
 		r.t.marks.SetTo(uint(row), r.number(1) == 1)
 	}
+	for row := 0; row < rows && r.err == nil; row++ {
+		r.t.versions = append(r.t.versions, r.version())
+	}
 	for n := r.number(maxNames); n > 0 && r.err == nil; n-- {
 		of := r.name()
 		if _, twice := r.t.columns[of]; twice {
@@ -260,6 +280,15 @@ func (r *reader) number(most int) int {
 		return 0
 	}
 	return int(n) //nolint:gosec // at most most
+}
+
+func (r *reader) version() uint64 {
+	r.scratch = r.scratch[:0]
+	const size = 8
+	if b := r.bytes(size); len(b) == size {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
 }
 
 func (r *reader) text() string {

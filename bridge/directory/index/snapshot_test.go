@@ -88,7 +88,7 @@ func TestASnapshotThatIsReadAnswersAsTheTable(t *testing.T) {
 			r.Object["displayName"] = text.Draw(t, "displayName")
 			r.Object["active"] = rapid.Bool().Draw(t, "active")
 			r.Object["emails"] = []any{map[string]any{"value": text.Draw(t, "email"), "type": "work"}}
-			r.Mark = rapid.Bool().Draw(t, "mark")
+			r.Mark, r.Version = rapid.Bool().Draw(t, "mark"), rapid.Uint64Range(0, 3).Draw(t, "version")
 			table.Put(r)
 		}
 		var b bytes.Buffer
@@ -105,6 +105,15 @@ func TestASnapshotThatIsReadAnswersAsTheTable(t *testing.T) {
 		for _, table := range []*index.Table{table, again} { // both go through the same changes
 			table.Delete("id1", "id5")
 			table.Put(openUser("id3", "new", map[string]any{"a": 5.0}), openUser("id99", "newer", map[string]any{"z": "x"}))
+		}
+		for _, id := range table.IDs() { // both know the same versions
+			r := openUser(id, "same", nil)
+			r.Version = 2
+			_, differs := table.Replace(r)
+			_, too := again.Replace(r)
+			if diff := cmp.Diff(differs, too); diff != "" {
+				t.Errorf("%s: what differs (-the table +what was read)\n%s", id, diff)
+			}
 		}
 		if diff := cmp.Diff(answers(t, table), answers(t, again)); diff != "" {
 			t.Errorf("after a change (-the table +what was read)\n%s", diff)

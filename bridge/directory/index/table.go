@@ -23,8 +23,10 @@ type Table struct {
 	byID    *order
 	orders  []*order       // other orders that queries used; the last used is last
 	marks   *bitset.BitSet // by row
-	changes int            // how often resources were put or deleted
-	counted shared
+	// versions are those of the documents, by row; 0 when a version is not known.
+	versions []uint64
+	changes  int // how often resources were put or deleted
+	counted  shared
 }
 
 // name names an attribute or a sub-attribute.
@@ -52,6 +54,8 @@ type Resource struct {
 	ID     string
 	Object map[string]any
 	Mark   bool // see Marked
+	// Version tells documents apart that the keys do not tell apart, such as by the case of letters; 0 for no version.
+	Version uint64
 }
 
 // Len returns the number of resources in the table.
@@ -65,8 +69,8 @@ func (t *Table) Len() int {
 func (t *Table) Bytes() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	const row = 4
-	n := t.ids.bytes() + t.open.column.bytes() + t.open.bytes + row*(cap(t.free)+cap(t.byID.rows))
+	const row, version = 4, 8
+	n := t.ids.bytes() + t.open.column.bytes() + t.open.bytes + row*(cap(t.free)+cap(t.byID.rows)) + version*cap(t.versions)
 	for _, c := range t.columns {
 		n += c.bytes()
 	}
@@ -105,6 +109,13 @@ func (t *Table) Has(id string) bool {
 // Put stores resources and replaces resources with the same ids. It reports whether this changed
 // anything.
 func (t *Table) Put(resources ...Resource) (changed bool) {
+	changed, _ = t.Replace(resources...)
+	return changed
+}
+
+// Replace is Put. It also returns the ids of the resources that are new or that differ from what the
+// table had.
+func (t *Table) Replace(resources ...Resource) (changed bool, differ []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.changes++
@@ -113,6 +124,9 @@ func (t *Table) Put(resources ...Resource) (changed bool) {
 		row, isNew := t.take(r.ID, added)
 		t.marks.SetTo(uint(row), r.Mark)
 		differs := t.write(row, r.Object)
+		if t.writeVersion(row, r.Version, differs) || isNew {
+			differ = append(differ, r.ID)
+		}
 		switch {
 		case isNew:
 			added = append(added, row)
@@ -125,7 +139,21 @@ func (t *Table) Put(resources ...Resource) (changed bool) {
 	for _, o := range t.orders {
 		o.update(t, moved)
 	}
-	return len(moved) > 0
+	return len(moved) > 0, differ
+}
+
+// writeVersion stores a version, and reports whether the row had another. Without versions the keys
+// decide.
+func (t *Table) writeVersion(row uint32, version uint64, differs bool) bool {
+	if n := int(row) + 1; n > len(t.versions) {
+		t.versions = append(t.versions, make([]uint64, n-len(t.versions))...)
+	}
+	before := t.versions[row]
+	t.versions[row] = version
+	if before == 0 || version == 0 {
+		return differs
+	}
+	return before != version
 }
 
 // take returns the row of an id, or a new row. added are rows that are in no order yet.
@@ -167,6 +195,9 @@ func (t *Table) Delete(ids ...string) (changed bool) {
 	t.changes++
 	for _, row := range gone {
 		t.marks.Clear(uint(row))
+		if int(row) < len(t.versions) {
+			t.versions[row] = 0
+		}
 		t.ids.set(row, nil)
 		for _, c := range t.columns {
 			c.set(row, nil)

@@ -322,7 +322,10 @@ func (e *sqliteEngine) backup(ctx context.Context, db *sql.DB, file string) erro
 		return fmt.Errorf("the backup needs %d MB and %s has room for %d MB: choose another directory", size>>20, filepath.Dir(file), room>>20)
 	}
 	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return fmt.Errorf("the backup cannot be made, because %s exists: move it away, or name another file", file)
+	case err != nil:
 		return fmt.Errorf("the backup cannot be made: %w", err)
 	}
 	if err := made.Close(); err != nil {

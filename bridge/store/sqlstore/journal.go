@@ -42,7 +42,7 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 		},
 		refused: func() error {
 			if row.known {
-				return knownError(c.ID)
+				return known(c.ID)
 			}
 			return nil
 		},
@@ -51,11 +51,18 @@ func (s *Store) Intend(ctx context.Context, c change.Change) error {
 	})
 }
 
-// knownError says that a change has the id of another one.
-type knownError change.ID
+// isNew returns ErrKnown for the id of a change that is begun or settled.
+func (w *writer) isNew(ctx context.Context, id []byte) error {
+	n, err := w.number(ctx, "SELECT (SELECT count(*) FROM intent WHERE id = ?) + (SELECT count(*) FROM entry WHERE id = ?)", id, id)
+	if err != nil || n == 0 {
+		return err
+	}
+	return known(idText(id))
+}
 
-func (e knownError) Error() string {
-	return fmt.Sprintf("the journal has the change %s already: give every change a new id", string(e))
+// known says that the journal has a change with an id.
+func known(id change.ID) error {
+	return fmt.Errorf("%w: give every change a new id, unlike %s", store.ErrKnown, id)
 }
 
 // begin remembers a change that is begun.
@@ -455,6 +462,20 @@ func (s *Store) Observed(ctx context.Context, o store.Overlap, c change.Change) 
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, store.ErrNotFound)
+		}
+		return w.load.settle(one)
+	})
+}
+
+// Record implements store.Journal.
+func (s *Store) Record(ctx context.Context, c change.Change) error {
+	one, err := s.settlement(c, privateOf(c))
+	if err != nil {
+		return fmt.Errorf("record a change that others made: %w", err)
+	}
+	return s.w.write(ctx, func(ctx context.Context, w *writer) error {
+		if err := w.isNew(ctx, one.id); err != nil {
+			return err
 		}
 		return w.load.settle(one)
 	})

@@ -38,6 +38,7 @@ type load struct {
 
 	tallies  map[tally]int64
 	uses     map[store.Credential]int64
+	places   map[string]time.Time      // of readers; the zero time for one that is dropped
 	brakes   map[string]store.Removals // without the removals
 	cleared  map[string]bool           // tenants whose former removals are dropped
 	removals map[removalKey]*time.Time // nil for one that is dropped
@@ -83,20 +84,20 @@ type membership struct {
 func (s *Store) newLoad() *load {
 	return &load{
 		s: s, before: s.state, state: s.state, lastAct: s.acts, usage: usageChange{}, unindexed: map[int64]int{}, overlaps: map[int64]string{}, applied: map[resourceKey]*document{},
-		tallies: map[tally]int64{}, uses: map[store.Credential]int64{}, brakes: map[string]store.Removals{}, cleared: map[string]bool{}, removals: map[removalKey]*time.Time{},
+		tallies: map[tally]int64{}, uses: map[store.Credential]int64{}, places: map[string]time.Time{}, brakes: map[string]store.Removals{}, cleared: map[string]bool{}, removals: map[removalKey]*time.Time{},
 	}
 }
 
 // empty reports whether there is nothing to write.
 func (l *load) empty() bool {
-	return l.state == l.before && len(l.intents)+len(l.ended)+len(l.withdrawn)+len(l.entries)+len(l.subjects)+len(l.unindexed)+len(l.overlaps)+len(l.applied)+len(l.acts)+len(l.gone)+len(l.actSubjects)+len(l.tallies)+len(l.uses)+len(l.brakes)+len(l.cleared)+len(l.removals) == 0
+	return l.state == l.before && len(l.intents)+len(l.ended)+len(l.withdrawn)+len(l.entries)+len(l.subjects)+len(l.unindexed)+len(l.overlaps)+len(l.applied)+len(l.acts)+len(l.gone)+len(l.actSubjects)+len(l.tallies)+len(l.uses)+len(l.places)+len(l.brakes)+len(l.cleared)+len(l.removals) == 0
 }
 
 // intend adds a change that begins. It fails for an id that the load has already.
 func (l *load) intend(one *intentRow) error {
 	same := func(id []byte) bool { return string(id) == string(one.id) }
 	if slices.ContainsFunc(l.intents, func(other *intentRow) bool { return same(other.id) }) || slices.ContainsFunc(l.ended, same) || slices.ContainsFunc(l.entries, func(r row) bool { return same(r.id) }) {
-		return knownError(idText(one.id))
+		return known(idText(one.id))
 	}
 	one.head = l.state.number
 	l.intents = append(l.intents, one)
@@ -211,18 +212,18 @@ func (l *load) overlap(number int64, one *settlement) error {
 	if !one.intent || l.state.number == one.head {
 		return nil
 	}
-	known, both := make(map[string]bool, len(mine.members)), []string{}
+	own, both := make(map[string]bool, len(mine.members)), []string{}
 	for _, id := range mine.members {
-		known[id] = true
+		own[id] = true
 	}
 	for _, other := range l.groups {
 		if other.group != mine.group || other.number <= one.head {
 			continue
 		}
 		for _, id := range other.members {
-			if known[id] {
+			if own[id] {
 				both = append(both, id)
-				known[id] = false
+				own[id] = false
 			}
 		}
 	}
@@ -369,6 +370,13 @@ func (l *load) writeRows(ctx context.Context, e execer) error {
 	for c, used := range l.uses {
 		x.exec("INSERT INTO credential_use (realm, tenant, key_id, name, used) VALUES (?, ?, ?, ?, ?)"+
 			" ON CONFLICT (realm, tenant, key_id, name) DO UPDATE SET used = CASE WHEN credential_use.used > excluded.used THEN credential_use.used ELSE excluded.used END", c.Of.Realm, c.Of.Key, c.KeyID, c.Name, used)
+	}
+	for reader, at := range l.places {
+		if at.IsZero() {
+			x.exec("DELETE FROM place WHERE reader = ?", reader)
+			continue
+		}
+		x.exec("INSERT INTO place (reader, at) VALUES (?, ?) ON CONFLICT (reader) DO UPDATE SET at = excluded.at", reader, micros(at))
 	}
 	if x.err == nil && l.state != l.before {
 		k := l.s.keys.Load()

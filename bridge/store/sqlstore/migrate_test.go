@@ -82,12 +82,37 @@ func TestADatabaseOfEverySchemaIsMigrated(t *testing.T) {
 			if requests != 1 {
 				t.Errorf("%d requests", requests)
 			}
+			if version >= 2 { // the first that has places and snapshots
+				wantFixtures(t, s)
+			}
 			made(t, s, userChange("kim"))
 			flushed(t, s)
 			if _, err := s.Verify(t.Context(), proof.Head); err != nil {
 				t.Errorf("with a further change: %v", err)
 			}
 		})
+	}
+}
+
+// What the databases of testdata have since the second version.
+const fixtureSnapshot = "the index of acme"
+
+var fixturePlace = time.Date(2026, time.December, 1, 2, 3, 4, 0, time.UTC) //nolint:gochecknoglobals // never changed
+
+func wantFixtures(t *testing.T, s *Store) {
+	t.Helper()
+	if place, err := s.Place(t.Context(), "acme"); err != nil || !place.Equal(fixturePlace) {
+		t.Errorf("the place is %v, %v", place, err)
+	}
+	err := s.ReadSnapshot(t.Context(), "acme", func(from io.Reader) error {
+		text, err := io.ReadAll(from)
+		if string(text) != fixtureSnapshot {
+			t.Errorf("the snapshot is %q", text)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -105,6 +130,9 @@ func pack(t *testing.T, packed string) {
 	err = errors.Join(s.Intend(t.Context(), userChange("zoe")), s.AddToken(t.Context(), token), s.ChangeRemovals(t.Context(), "acme", func(r *store.Removals) error {
 		r.At = map[string]time.Time{"id-eve": time.Now()}
 		return nil
+	}), s.SetPlace(t.Context(), "acme", fixturePlace), s.SaveSnapshot(t.Context(), "acme", func(to io.Writer) error {
+		_, err := io.WriteString(to, fixtureSnapshot)
+		return err
 	}), s.Flush(t.Context()), s.Close())
 	if err != nil {
 		t.Fatal(err)

@@ -148,14 +148,13 @@ func (s *Store) explain(err error) error {
 
 // away wraps an error of the database.
 func (s *Store) away(err error) error {
-	_, known := errors.AsType[knownError](err)
 	_, broken := errors.AsType[*store.BrokenError](err)
 	switch {
 	case err == nil:
 		return nil
-	case known, broken:
+	case broken:
 		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrNoActivity),
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrKnown), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrNoActivity),
 		errors.Is(err, store.ErrTokenExists), errors.Is(err, store.ErrTokenRevoked), errors.Is(err, store.ErrNoToken):
 		return err
 	}

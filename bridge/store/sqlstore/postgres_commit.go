@@ -401,6 +401,16 @@ func (l *load) brake(st *pgStatement) {
 		}
 		st.add(text)
 	}
+	rows, dropped = nil, nil
+	for reader, at := range l.places {
+		if at.IsZero() {
+			dropped = append(dropped, []any{reader})
+		} else {
+			rows = append(rows, []any{reader, micros(at)})
+		}
+	}
+	st.insert("place", "reader, at", "ti", rows, " ON CONFLICT (reader) DO UPDATE SET at = excluded.at")
+	st.remove("place", []string{"reader"}, "t", dropped)
 	rows = nil
 	for c, used := range l.uses {
 		rows = append(rows, []any{c.Of.Realm, c.Of.Key, c.KeyID, c.Name, used})

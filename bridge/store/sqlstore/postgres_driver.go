@@ -158,7 +158,7 @@ func numbered(query string) string {
 // tables are the tables of the schema.
 var tables = []string{
 	"meta", "master", "chain", "head", "intent", "entry", "subject", "unindexed", "overlap", "applied", "activity", "activity_subject", "tally", "token", "revocation", "credential_use", "uses_since", "brake",
-	"removal", "snapshot", "snapshot_part",
+	"removal", "snapshot", "snapshot_part", "place",
 }
 
 // named finds the tables in a statement.

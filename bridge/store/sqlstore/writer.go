@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store"
 )
 
 // writer is the one goroutine that writes to the database. It joins what many callers write at the same time into one
@@ -603,7 +605,7 @@ func (w *writer) fill(ctx context.Context, l *load, all []part) error {
 		p := &all[i]
 		p.refused = nil
 		err := p.add(l)
-		if _, known := errors.AsType[knownError](err); known {
+		if errors.Is(err, store.ErrKnown) {
 			p.refused, err = err, nil
 		}
 		if err == nil && p.acted != nil {

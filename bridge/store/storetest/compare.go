@@ -50,6 +50,7 @@ func compare(t *testing.T, open func(t *testing.T, now func() time.Time) store.S
 			"observe":  p.observe,
 			"forget":   p.forget,
 			"prune":    p.prune,
+			"record":   p.record,
 			"rekey": func(*rapid.T) {
 				p.call("Rekey", func(w *world) (any, error) { return nil, w.store.Rekey(w.Context()) })
 			},
@@ -72,7 +73,7 @@ func (p *pair) call(what string, do func(w *world) (any, error)) {
 		w.flush()
 	}
 	p.both[0].same(what, answers[0], answers[1])
-	for _, kind := range []error{store.ErrAway, store.ErrNotFound, store.ErrNotOpen, store.ErrNobody, store.ErrAmbiguous, store.ErrBusy, store.ErrTokenExists, store.ErrTokenRevoked, store.ErrNoToken} {
+	for _, kind := range []error{store.ErrAway, store.ErrNotFound, store.ErrNotOpen, store.ErrKnown, store.ErrNobody, store.ErrAmbiguous, store.ErrBusy, store.ErrTokenExists, store.ErrTokenRevoked, store.ErrNoToken} {
 		if errors.Is(errs[0], kind) != errors.Is(errs[1], kind) {
 			p.Errorf("%s: the error is %v, want %v", what, errs[1], errs[0])
 		}
@@ -194,6 +195,19 @@ func (p *pair) observe(rt *rapid.T) {
 	c := p.both[0].observation(o.Members...)
 	c.Resource = o.Change.Resource
 	p.call("Observed", func(w *world) (any, error) { return nil, w.store.Observed(w.Context(), o, c) })
+}
+
+// record records what others changed, sometimes with the id of a change that is known.
+func (p *pair) record(rt *rapid.T) {
+	c := p.draw(rt)
+	c.Origin, c.Outcome = change.Observation, change.Done
+	if c.Resource.ID == "" {
+		c.Resource.ID = anna
+	}
+	if all := p.both[0].entries(store.Query{}); len(all) > 0 && rapid.IntRange(0, 9).Draw(rt, "again") == 0 && all[0].ID != "" {
+		c.ID = all[0].ID
+	}
+	p.call("Record", func(w *world) (any, error) { return nil, w.store.Record(w.Context(), c) })
 }
 
 func (p *pair) forget(rt *rapid.T) {

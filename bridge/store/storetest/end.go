@@ -63,8 +63,15 @@ func methods(s store.Store, open change.Change, o store.Overlap, observed change
 		"ChangeRemovals": func(ctx context.Context) error {
 			return s.ChangeRemovals(ctx, "acme", func(r *store.Removals) error { r.Users++; return nil })
 		},
-		"Backup": func(ctx context.Context) error { return s.Backup(ctx, file) },
-		"Stats":  func(ctx context.Context) error { return second(s.Stats(ctx)) },
+		"Record": func(ctx context.Context) error {
+			c := cloned(open)
+			c.ID, c.Outcome = change.NewID(), change.Done
+			return s.Record(ctx, c)
+		},
+		"Place":    func(ctx context.Context) error { _, err := s.Place(ctx, "events"); return err },
+		"SetPlace": func(ctx context.Context) error { return s.SetPlace(ctx, "events", start()) },
+		"Backup":   func(ctx context.Context) error { return s.Backup(ctx, file) },
+		"Stats":    func(ctx context.Context) error { return second(s.Stats(ctx)) },
 		"Entries": func(ctx context.Context) error {
 			var errs []error
 			for e, err := range s.Entries(ctx, store.Query{}) {

@@ -39,6 +39,7 @@ type Memory struct {
 	last     link // of the newest entry that was pruned
 	overlaps []store.Overlap
 	applied  map[applied]scim.Document
+	places   map[string]time.Time // by the name of the reader
 	held     held
 	requests requests
 
@@ -75,7 +76,7 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	genes := link(sha256.Sum256([]byte(change.NewID())))
-	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, held: newHeld(now()), requests: newRequests(), snapshots: map[string][]byte{}}
+	return &Memory{now: now, genes: genes, last: genes, known: map[change.ID]struct{}{}, applied: map[applied]scim.Document{}, places: map[string]time.Time{}, held: newHeld(now()), requests: newRequests(), snapshots: map[string][]byte{}}
 }
 
 // Share sets what the rows of one tenant may use.
@@ -142,7 +143,7 @@ func (m *Memory) isNew(id change.ID) error {
 		return errors.New("a change without an id cannot be recorded: give it an id with change.NewID")
 	}
 	if _, again := m.known[id]; again {
-		return fmt.Errorf("the journal has the change %s already: give every change a new id", id)
+		return fmt.Errorf("%w: give every change a new id, unlike %s", store.ErrKnown, id)
 	}
 	return nil
 }
@@ -341,6 +342,38 @@ func (m *Memory) Observed(ctx context.Context, o store.Overlap, c change.Change)
 	}
 	m.overlaps = slices.Delete(m.overlaps, at, at+1)
 	m.record(c)
+	return nil
+}
+
+// Record implements store.Journal.
+func (m *Memory) Record(ctx context.Context, c change.Change) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	defer m.mutex.Unlock()
+	if err := m.isNew(c.ID); err != nil {
+		return err
+	}
+	m.record(c)
+	return nil
+}
+
+// Place implements store.Places.
+func (m *Memory) Place(ctx context.Context, reader string) (time.Time, error) {
+	if err := m.enter(ctx); err != nil {
+		return time.Time{}, err
+	}
+	defer m.mutex.Unlock()
+	return m.places[reader], nil
+}
+
+// SetPlace implements store.Places.
+func (m *Memory) SetPlace(ctx context.Context, reader string, at time.Time) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	defer m.mutex.Unlock()
+	m.places[reader] = kept(at)
 	return nil
 }
 

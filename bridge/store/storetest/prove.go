@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -126,8 +127,8 @@ func keeping() []behaviour {
 				w.Errorf("the backup is empty")
 			}
 			w.made(w.full())
-			if err := w.store.Backup(w.Context(), file); err == nil {
-				w.Errorf("a backup overwrote a file")
+			if err := w.store.Backup(w.Context(), file); err == nil || !strings.Contains(err.Error(), "name another file") {
+				w.Errorf("a second backup to the same file ended with %v, want an error that says what to do", err)
 			}
 			again, err := os.ReadFile(file)
 			w.must(err)

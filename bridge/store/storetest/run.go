@@ -28,7 +28,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store
 // memory, at most checks; 0 for the usual number.
 func RunShort(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store, checks int64) {
 	t.Helper()
-	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), credentials(), brakes(), ends(), activities(), snapshots()} {
+	for _, room := range [][]behaviour{intents(), settlements(), queries(), people(), overlaps(), proofs(), documents(), forgetting(), pruning(), keeping(), credentials(), brakes(), ends(), activities(), snapshots(), places(), records()} {
 		for _, one := range room {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()

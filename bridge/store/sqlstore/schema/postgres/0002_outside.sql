@@ -16,4 +16,10 @@ CREATE TABLE {schema}.snapshot (
   parts BIGINT NOT NULL
 );
 
+-- Up to where each reader has read, such as the reader of a realm's events.
+CREATE TABLE {schema}.place (
+  reader TEXT COLLATE "C" PRIMARY KEY,
+  at BIGINT NOT NULL -- in microseconds
+);
+
 ALTER TABLE {schema}.snapshot_part ALTER COLUMN content SET STORAGE EXTERNAL;
