@@ -50,7 +50,7 @@ func TestASnapshotIsNotUsedWhenTheEventsMayHaveBeenOff(t *testing.T) {
 	})
 }
 
-// shows expects a user whom the Wall shows with another title than before, without an event.
+// shows expects that the Wall shows a user with another title than before, without an event.
 func (r *restart) shows() {
 	r.t.Helper()
 	later(time.Millisecond)
