@@ -108,7 +108,7 @@ type realmState struct {
 	members memberships
 	former  chan struct{} // limits the searches for former values to one at a time
 
-	restored bool // the snapshot was read; guarded by feed.mu
+	restored atomic.Bool // the snapshot was read, or must not be used
 
 	saving     sync.Mutex // held while a snapshot is written; it guards the fields below
 	savedAt    time.Time

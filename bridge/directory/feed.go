@@ -34,7 +34,8 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 	r := d.realm(v.Tenant.Realm)
 	f := &r.feed
 	if !v.Fitness.Feed {
-		f.at.Store(nil) // until the feed is back, no event reports writes
+		f.at.Store(nil)        // until the feed is back, no event reports writes
+		r.restored.Store(true) // nor what was written since the snapshot
 		return false, nil
 	}
 	f.mu.Lock()
@@ -46,14 +47,24 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 	case !last.IsZero() && !last.Before(v.Began):
 		return true, nil
 	}
+	back, doubt := false, false
 	if last.IsZero() || now.Sub(last) > maxGap {
 		if f.tail, err = d.restore(ctx, v, r); err == nil && f.tail == nil {
 			d.forgetRealm(v.Tenant.Realm) // writes since the last poll are not known
 			f.tail = keycloak.NewTail(now)
+		} else {
+			back = true
 		}
 	}
 	if err == nil {
-		err = f.tail.Read(ctx, v.Events, d.options.Now, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
+		err = f.tail.Read(ctx, v.Events, d.options.Now, func(e keycloak.AdminEvent) {
+			doubt = doubt || back && e.Resource == eventRealm
+			d.apply(v.Tenant.Realm, r, e)
+		})
+	}
+	if err == nil && doubt {
+		d.forgetRealm(v.Tenant.Realm)
+		d.options.ObserveRestore(v.Tenant.Realm, 0, 0, errForeign("somebody changed the settings of the realm meanwhile, and may have turned its admin events off and on"))
 	}
 	if err == nil {
 		f.at.Store(&now)
@@ -78,6 +89,7 @@ func (f *feed) polled() time.Time {
 
 // Resource types of admin events.
 const (
+	eventRealm                   = "REALM"
 	eventUser                    = "USER"
 	eventGroup                   = "GROUP"
 	eventGroupMembership         = "GROUP_MEMBERSHIP"

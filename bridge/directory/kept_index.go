@@ -301,7 +301,21 @@ func (x *keptIndex) protect(now *tenant.Protected) {
 		return
 	}
 	x.protected = now
-	if now == nil || before == nil {
+	x.reprotect(before, now)
+}
+
+// read takes over what a scan has read. It may have begun with other protected users than those of the last query. The
+// caller holds x.mu.
+func (x *keptIndex) read(with *tenant.Protected) {
+	if x.protected == nil { // before the first query
+		x.protected = with
+	}
+	x.reprotect(with, x.protected)
+}
+
+// reprotect lets the resources be read again that are protected by only one of two states.
+func (x *keptIndex) reprotect(before, now *tenant.Protected) {
+	if now == before || now == nil || before == nil {
 		return
 	}
 	for _, pair := range [][2]*tenant.Protected{{before, now}, {now, before}} {

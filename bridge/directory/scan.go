@@ -36,6 +36,9 @@ func newScan(x *keptIndex, s search) *scan {
 		defer cancel()
 		err := sc.run(ctx, x, s)
 		x.mu.Lock()
+		if x.table == table {
+			x.read(s.view.Fitness.Protected)
+		}
 		switch {
 		case x.table != table: // dropped meanwhile
 		case err == nil && x.outdated == outdated:

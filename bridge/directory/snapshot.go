@@ -295,7 +295,7 @@ func readFrames(r *bufio.Reader, most int64) ([]byte, error) {
 // restore takes over the snapshot of a realm, once, and returns the feed at its place; nil when there is no snapshot that
 // can be used. An error is an outage of Keycloak: the next poll tries again. The caller holds feed.mu.
 func (d *Directory) restore(ctx context.Context, v View, r *realmState) (*keycloak.Tail, error) {
-	if d.options.Snapshots == nil || r.restored {
+	if d.options.Snapshots == nil || r.restored.Load() {
 		return nil, nil //nolint:nilnil // see above
 	}
 	realm, began := v.Tenant.Realm, d.options.Now()
@@ -304,7 +304,7 @@ func (d *Directory) restore(ctx context.Context, v View, r *realmState) (*keyclo
 	if _, outage := errors.AsType[*keycloak.Error](err); outage || ctx.Err() != nil {
 		return nil, err
 	}
-	r.restored = true
+	r.restored.Store(true)
 	if err == nil {
 		d.takeOver(realm, s)
 	}

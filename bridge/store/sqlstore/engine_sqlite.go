@@ -319,7 +319,7 @@ func (e *sqliteEngine) backup(ctx context.Context, db *sql.DB, file string) erro
 		return fmt.Errorf("the directory of the backup cannot be examined: %w", err)
 	}
 	if room < size {
-		return fmt.Errorf("the backup needs %d MB and %s has room for %d MB: choose another directory", size>>20, filepath.Dir(file), room>>20)
+		return fmt.Errorf("the backup needs %d MB and %s has room for %d MB: choose another directory", (size+1<<20-1)>>20, filepath.Dir(file), room>>20)
 	}
 	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	switch {

@@ -93,6 +93,13 @@ func TestAStoreThatCannotBeUsedSaysWhy(t *testing.T) {
 			}
 			return file + ".copy", key
 		}, "is a copy of another store, which another bridge may use: move the copy away and make a store of it with scim-bridge store restore", false},
+		"a store with two names": {func(t *testing.T, file string) (string, seal.Ring) {
+			t.Helper()
+			if err := os.Link(file, file+".link"); err != nil {
+				t.Fatal(err)
+			}
+			return file + ".link", key
+		}, "has another name too, a hard link, by which another bridge could damage it: remove the other name", false},
 		"a store that another bridge uses": {func(t *testing.T, file string) (string, seal.Ring) {
 			t.Helper()
 			open(t, file, key)

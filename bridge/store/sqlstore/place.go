@@ -65,6 +65,9 @@ func ownOnly(file string) error {
 	case info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("other users of this machine can read the store %s: run chmod 600 %s", file, file)
 	}
+	if system, is := info.Sys().(*syscall.Stat_t); is && system.Nlink > 1 { // the lock and the log are beside one of the names
+		return fmt.Errorf("the store %s has another name too, a hard link, by which another bridge could damage it: remove the other name", file)
+	}
 	return nil
 }
 

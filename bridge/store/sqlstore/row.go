@@ -25,6 +25,19 @@ type row struct {
 	generation       int64
 	content          []byte // sealed; nil when nothing is left of it
 	erased           bool   // whether a forgotten person was erased from it
+
+	odd bool // somebody wrote something else than 0 and 1 for a bool
+}
+
+// truth is a bool of a row that is read. It takes every number, so that Verify can name the row.
+type truth struct{ is, odd *bool }
+
+// Scan implements sql.Scanner.
+func (f truth) Scan(value any) error {
+	n, is := value.(int64)
+	*f.is = n != 0
+	*f.odd = *f.odd || !is || n != 0 && n != 1
+	return nil
 }
 
 // public are the columns of a change that are not personal.
@@ -51,8 +64,8 @@ func (r *row) values() []any {
 func (r *row) places() []any {
 	p := &r.public
 	return []any{
-		&r.number, &r.id, &r.epoch, &r.begun, &r.settled, &p.tenant, &p.realm, &p.organization, &p.alias, &p.actorKind, &p.actor, &p.keyID, &p.origin, &p.op, &p.kind, &p.resource, &p.outcome, &p.done, &p.recovered,
-		&r.commitment, &r.link, &r.generation, &r.content, &r.erased,
+		&r.number, &r.id, &r.epoch, &r.begun, &r.settled, &p.tenant, &p.realm, &p.organization, &p.alias, &p.actorKind, &p.actor, &p.keyID, &p.origin, &p.op, &p.kind, &p.resource, &p.outcome, &p.done, truth{&p.recovered, &r.odd},
+		&r.commitment, &r.link, &r.generation, &r.content, truth{&r.erased, &r.odd},
 	}
 }
 

@@ -60,12 +60,14 @@ type verification struct {
 	subjects  int64 // the number of subjects that there have to be
 	heads     map[int64][]store.Head
 
-	lost    bool // whether later entries are gone, which may have erased this one
+	lost    bool // whether later entries are gone or changed, which may have erased this one
 	later   *row // the entry after the present one
 	entries int64
 	wiped   int64
 	broken  *store.BrokenError // the lowest entry that is not as it was written
 }
+
+const changedEntry = "the entry was changed"
 
 // find records an altered entry. The walk goes down, so the last one is the first of the journal.
 func (v *verification) find(number int64, what string) {
@@ -178,7 +180,7 @@ func (v *verification) entry(ctx context.Context, r *row) error {
 			v.find(r.number+1, "the entries from here to the end were removed")
 			v.lost = true
 		} else if !bytes.Equal(r.link, v.end.link[:]) {
-			v.find(r.number, "the entry was changed")
+			v.find(r.number, changedEntry)
 		}
 	case r.number < v.later.number-1:
 		v.find(r.number+1, "the entry was removed")
@@ -190,6 +192,9 @@ func (v *verification) entry(ctx context.Context, r *row) error {
 		if !bytes.Equal(h.Link[:], r.link) || h.Position.Epoch < r.epoch || h.Position.Epoch > v.end.epoch {
 			v.other(h)
 		}
+	}
+	if r.odd {
+		v.find(r.number, changedEntry)
 	}
 	v.entries++
 	if r.erased {
@@ -210,7 +215,8 @@ func (v *verification) link(r *row, before []byte) {
 		made = v.keys.chain(r.number).Link(last, r.linked(), commitment)
 	}
 	if !ok1 || !ok2 || !bytes.Equal(made[:], r.link) {
-		v.find(r.number, "the entry was changed")
+		v.find(r.number, changedEntry)
+		v.lost = true
 	}
 }
 
@@ -226,6 +232,7 @@ func (v *verification) content(ctx context.Context, r *row) error {
 	}
 	if erased != r.erased || (r.content == nil) != (len(want) == 0) {
 		v.find(r.number, "its content was removed, or comes from before an erasure")
+		v.lost = v.lost || r.op == string(change.Erased)
 		return nil
 	}
 	var p private
@@ -233,6 +240,7 @@ func (v *verification) content(ctx context.Context, r *row) error {
 		var ok bool
 		if p, ok = v.private(r, want); !ok {
 			v.find(r.number, "its content was changed")
+			v.lost = true
 			return nil
 		}
 	}
