@@ -53,15 +53,17 @@ type realm struct {
 	dir     string
 
 	bridgeURL, bridgeToken string
-	statelessURL           string // of the bridge without a store
-	proxy                  *http.Server
-	proxyURL               string
-	ids                    []string // of some users
-	team, small, crowd     string   // ids of groups
-	management             string   // id of the client realm-management
-	sample                 string   // see takeSample
-	next                   int      // differs for each target of a write
-	stirred                int      // number of changes by stir
+	// Of the bridge without a store.
+	statelessURL, statelessToken string
+
+	proxy              *http.Server
+	proxyURL           string
+	ids                []string // of some users
+	team, small, crowd string   // ids of groups
+	management         string   // id of the client realm-management
+	sample             string   // see takeSample
+	next               int      // differs for each target of a write
+	stirred            int      // number of changes by stir
 
 	commits *sqlstore.Store // see commit
 
@@ -180,65 +182,55 @@ func (r *realm) nativeClient(ctx context.Context) error {
 
 func (r *realm) nativeURL() string { return r.keycloak + "/realms/" + r.name + "/scim/v2" }
 
-// serve sets the realm up as an operator does, and starts the bridge with a warm index.
+// serve sets the realm up as an operator does, and starts a bridge with a warm index and a store, and one without a store.
+// Each has an account of its own: a bridge with a store refuses to write beside another one with its account.
 func (r *realm) serve(ctx context.Context, program string) error {
+	with, err := r.setUp(ctx, program, "scim-bridge", r.dir)
+	if err != nil {
+		return err
+	}
+	without, err := r.setUp(ctx, program, "stateless", filepath.Join(r.dir, "stateless"))
+	if err != nil {
+		return err
+	}
+	r.bridgeURL, r.bridgeToken, r.statelessURL, r.statelessToken = with.BaseURL, with.Token, without.BaseURL, without.Token
+	if err := edit(without.Config, regexp.MustCompile(`(?m)^store:.*\n(  .*\n)*`), ""); err != nil {
+		return err
+	}
+	if err := r.start(ctx, program, with.Config, r.bridgeURL, r.bridgeToken); err != nil {
+		return err
+	}
+	return r.start(ctx, program, without.Config, r.statelessURL, r.statelessToken)
+}
+
+// installed is what setup answers.
+type installed struct{ BaseURL, Token, Config string }
+
+// setUp makes a configuration with an account of its own, without limits.
+func (r *realm) setUp(ctx context.Context, program, account, dir string) (made installed, err error) {
 	file := filepath.Join(r.dir, "mapping.yaml")
 	if err := os.WriteFile(file, []byte(mapping), 0o600); err != nil {
-		return err
+		return made, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return made, err
 	}
-	listen := l.Addr().String()
-	setup := exec.CommandContext(ctx, program, "setup", "--url", r.keycloak, "--realm", r.name, "--yes", "--change-feed", "--relax-validators",
-		"--mapping", file, "--listen", listen, "--admin-listen", "127.0.0.1:0", "--out", r.dir, "--output", "json")
+	setup := exec.CommandContext(ctx, program, "setup", "--url", r.keycloak, "--realm", r.name, "--client-id", account, "--yes", "--change-feed", "--relax-validators",
+		"--mapping", file, "--listen", l.Addr().String(), "--admin-listen", "127.0.0.1:0", "--out", dir, "--output", "json")
 	setup.Stderr = os.Stderr
 	out, err := setup.Output()
 	if err := errors.Join(err, l.Close()); err != nil {
-		return fmt.Errorf("setup: %w", err)
+		return made, fmt.Errorf("setup: %w", err)
 	}
-	var made struct{ BaseURL, Token, Config string }
 	if err := json.Unmarshal(out, &made); err != nil {
-		return err
+		return made, err
 	}
-	r.bridgeURL, r.bridgeToken = made.BaseURL, made.Token
-	if err := unlimited(made.Config); err != nil {
-		return err
-	}
-	file, err = r.withoutStore(made.Config, listen)
-	if err != nil {
-		return err
-	}
-	if err := r.start(ctx, program, made.Config, r.bridgeURL); err != nil {
-		return err
-	}
-	return r.start(ctx, program, file, r.statelessURL)
-}
-
-// withoutStore writes the configuration of a second bridge, without a store.
-func (r *realm) withoutStore(file, listen string) (string, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	other, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	section := regexp.MustCompile(`(?m)^store:.*\n(  .*\n)*`)
-	if !section.Match(data) {
-		return "", fmt.Errorf("%s has no store", file)
-	}
-	text := strings.ReplaceAll(string(section.ReplaceAll(data, nil)), listen, other.Addr().String())
-	text = strings.ReplaceAll(text, "control.sock", "stateless.sock")
-	r.statelessURL = strings.ReplaceAll(r.bridgeURL, listen, other.Addr().String())
-	out := filepath.Join(r.dir, "stateless.yaml")
-	return out, errors.Join(other.Close(), os.WriteFile(out, []byte(text), 0o600))
+	return made, unlimited(made.Config)
 }
 
 // start starts a bridge, and waits until it answers.
-func (r *realm) start(ctx context.Context, program, file, root string) error {
+func (r *realm) start(ctx context.Context, program, file, root, token string) error {
 	cmd := exec.CommandContext(ctx, program, "serve", "--config", file)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Stderr = os.Stderr
@@ -247,7 +239,7 @@ func (r *realm) start(ctx context.Context, program, file, root string) error {
 	}
 	r.bridges = append(r.bridges, cmd)
 	for range 200 {
-		if _, err := r.ask(ctx, http.MethodGet, root+"/Users?count=0", r.bridgeToken, nil); err == nil {
+		if _, err := r.ask(ctx, http.MethodGet, root+"/Users?count=0", token, nil); err == nil {
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // until the process listens
@@ -297,16 +289,19 @@ func (r *realm) forward() error {
 
 // unlimited lets one client send as many requests as it can.
 func unlimited(file string) error {
+	return edit(file, regexp.MustCompile(`(?ms)^( +)(- tokensFile:[^\n]*)$(.*)\z`), "${1}${2}\n${1}  limits: { requestsPerSecond: 100000, inFlight: 1000 }${3}\nlog: { level: error }\n")
+}
+
+// edit replaces a part of a file, which must be there.
+func edit(file string, part *regexp.Regexp, by string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	tokens := regexp.MustCompile(`(?m)^( +)- tokensFile:.*$`)
-	if !tokens.Match(data) {
-		return fmt.Errorf("%s has no tokensFile", file)
+	if !part.Match(data) {
+		return fmt.Errorf("%s has no %s", file, part)
 	}
-	data = tokens.ReplaceAll(data, []byte("$0\n${1}  limits: { requestsPerSecond: 100000, inFlight: 1000 }"))
-	return os.WriteFile(file, append(data, "\nlog: { level: error }\n"...), 0o600)
+	return os.WriteFile(file, part.ReplaceAll(data, []byte(by)), 0o600)
 }
 
 func (r *realm) remove(ctx context.Context) error {

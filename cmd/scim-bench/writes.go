@@ -144,7 +144,7 @@ func (r *realm) send(ctx context.Context, s side, method, path string, body any)
 	switch s {
 	case bridge:
 	case stateless:
-		root = r.statelessURL
+		root, bearer = r.statelessURL, r.statelessToken
 	default:
 		var err error
 		if bearer, err = r.native(ctx); err != nil {

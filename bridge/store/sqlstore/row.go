@@ -32,11 +32,17 @@ type row struct {
 // truth is a bool of a row that is read. It takes every number, so that Verify can name the row.
 type truth struct{ is, odd *bool }
 
-// Scan implements sql.Scanner.
+// Scan implements sql.Scanner. SQLite has a number, and PostgreSQL a bool.
 func (f truth) Scan(value any) error {
-	n, is := value.(int64)
-	*f.is = n != 0
-	*f.odd = *f.odd || !is || n != 0 && n != 1
+	switch v := value.(type) {
+	case bool:
+		*f.is = v
+	case int64:
+		*f.is = v != 0
+		*f.odd = *f.odd || v != 0 && v != 1
+	default:
+		*f.odd = true
+	}
 	return nil
 }
 
@@ -64,8 +70,10 @@ func (r *row) values() []any {
 func (r *row) places() []any {
 	p := &r.public
 	return []any{
-		&r.number, &r.id, &r.epoch, &r.begun, &r.settled, &p.tenant, &p.realm, &p.organization, &p.alias, &p.actorKind, &p.actor, &p.keyID, &p.origin, &p.op, &p.kind, &p.resource, &p.outcome, &p.done, truth{&p.recovered, &r.odd},
-		&r.commitment, &r.link, &r.generation, &r.content, truth{&r.erased, &r.odd},
+		&r.number, &r.id, &r.epoch, &r.begun, &r.settled, &p.tenant, &p.realm, &p.organization, &p.alias, &p.actorKind, &p.actor, &p.keyID, &p.origin, &p.op, &p.kind, &p.resource, &p.outcome, &p.done,
+		truth{&p.recovered, &r.odd},
+		&r.commitment, &r.link, &r.generation, &r.content,
+		truth{&r.erased, &r.odd},
 	}
 }
 
