@@ -276,26 +276,21 @@ func (s *Store) newGeneration(ctx context.Context) error {
 	next := *k
 	next.newest, next.sealers = k.newest+1, map[int64]*seal.Sealer{k.newest + 1: newest.Sealer()}
 	maps.Copy(next.sealers, k.sealers)
-	var err error
-	return s.w.send(&job{
-		ctx: ctx, done: make(chan error, 1),
-		run: func(ctx context.Context, w *writer) error {
-			if _, err = w.ExecContext(ctx, "INSERT INTO master (generation, key_id) VALUES (?, ?)", next.newest, id[:]); err != nil {
-				return err
-			}
-			l := link{first: s.state.number + 1, before: s.state.link}
-			if k.chains[len(k.chains)-1].first == l.first { // it has linked no entry, and is sealed again
-				return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
-			}
-			if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
-				return err
-			}
-			unused := func(before link) bool { return before.first == l.first } // no entry since the last new key
-			next.chains = append(slices.DeleteFunc(slices.Clone(k.chains), unused), l)
+	return s.w.writeAlone(ctx, func(ctx context.Context, w *writer) (err error) {
+		if _, err = w.ExecContext(ctx, "INSERT INTO master (generation, key_id) VALUES (?, ?)", next.newest, id[:]); err != nil {
+			return err
+		}
+		l := link{first: s.state.number + 1, before: s.state.link}
+		if k.chains[len(k.chains)-1].first == l.first { // it has linked no entry, and is sealed again
 			return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
-		},
-		committed: func() { s.keys.Store(&next) },
-	})
+		}
+		if l.chain, err = s.addChain(ctx, w, next.sealer(), next.newest, l); err != nil {
+			return err
+		}
+		unused := func(before link) bool { return before.first == l.first } // no entry since the last new key
+		next.chains = append(slices.DeleteFunc(slices.Clone(k.chains), unused), l)
+		return s.writeHead(ctx, w, next.sealer(), next.newest, s.state)
+	}, func() { s.keys.Store(&next) })
 }
 
 // rekeyStep seals the entries again that follow the one with a number. It returns the number of the last one; more

@@ -130,6 +130,19 @@ func (w *writer) writeOutside(ctx context.Context, run func(ctx context.Context,
 	return w.send(&job{ctx: ctx, run: run, outside: true, done: make(chan error, 1)})
 }
 
+// writeAlone executes statements in a commit that writes no job and no settlement besides. A new key is written so: what
+// the same commit wrote after it would be linked and signed with the key before.
+func (w *writer) writeAlone(ctx context.Context, run func(ctx context.Context, w *writer) error, committed func()) error {
+	return w.writeOutside(ctx, func(_ context.Context, w *writer) error {
+		err, _ := w.transaction([]part{{run: run}})
+		if err == nil {
+			committed()
+			w.release(nil) // who waited for the notes
+		}
+		return err
+	})
+}
+
 // send hands a job to the goroutine, and returns when it is committed. When the caller gives up while the job is being
 // committed, it is not known whether it was, unless the job is certain.
 func (w *writer) send(j *job) error { return w.s.away(w.sent(j)) }
