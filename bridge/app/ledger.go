@@ -34,8 +34,8 @@ type ledgerAccount struct {
 
 	last guard.Removals // what the store has, and what was counted since
 	late bool           // whether the store lacks a part of last
-	// lifting says that the store commits a lift. Meanwhile free is free: the commit can hang, and who ends the access of
-	// a user must not wait for it.
+	// lifting says that the store commits a lift. Meanwhile free is free: the commit can hang, and a
+	// request that ends the access of a user must not wait for it.
 	lifting bool
 }
 

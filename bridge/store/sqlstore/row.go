@@ -64,8 +64,10 @@ func (r *row) values() []any {
 func (r *row) places() []any {
 	p := &r.public
 	return []any{
-		&r.number, &r.id, &r.epoch, &r.begun, &r.settled, &p.tenant, &p.realm, &p.organization, &p.alias, &p.actorKind, &p.actor, &p.keyID, &p.origin, &p.op, &p.kind, &p.resource, &p.outcome, &p.done, truth{&p.recovered, &r.odd},
-		&r.commitment, &r.link, &r.generation, &r.content, truth{&r.erased, &r.odd},
+		&r.number, &r.id, &r.epoch, &r.begun, &r.settled, &p.tenant, &p.realm, &p.organization, &p.alias, &p.actorKind, &p.actor, &p.keyID, &p.origin, &p.op, &p.kind, &p.resource, &p.outcome, &p.done,
+		truth{&p.recovered, &r.odd},
+		&r.commitment, &r.link, &r.generation, &r.content,
+		truth{&r.erased, &r.odd},
 	}
 }
 
