@@ -34,6 +34,9 @@ type ledgerAccount struct {
 
 	last guard.Removals // what the store has, and what was counted since
 	late bool           // whether the store lacks a part of last
+	// lifting says that the store commits a lift. Meanwhile free is free: the commit can hang, and a
+	// request that ends the access of a user must not wait for it.
+	lifting bool
 }
 
 func newLedger(s store.Ledger, log *zap.Logger) *ledger {
@@ -42,6 +45,9 @@ func newLedger(s store.Ledger, log *zap.Logger) *ledger {
 
 // errNotLifted says why a brake cannot be lifted.
 var errNotLifted = errors.New("the removal brake is as before, because the store cannot record now that it is lifted; try again when the store answers")
+
+// errLifting is why the store is not asked.
+var errLifting = errors.New("the store is recording a lift of the brake")
 
 // Change implements guard.Ledger.
 func (l *ledger) Change(ctx context.Context, key string, change func(*guard.Removals) error) error {
@@ -54,7 +60,14 @@ func (l *ledger) Change(ctx context.Context, key string, change func(*guard.Remo
 		return storeAway(err)
 	}
 	c := ledgerCall{ledgerAccount: a, change: change}
+	if a.lifting {
+		return c.inMemory(errLifting)
+	}
 	err := l.stored(ctx, key, c.call)
+	if c.lifted != nil {
+		_ = a.free.Acquire(context.WithoutCancel(ctx), 1) // it fails only when its context ends
+		a.lifting = false
+	}
 	switch {
 	case c.failed != nil:
 		return c.failed
@@ -99,13 +112,16 @@ func (c *ledgerCall) call(r *guard.Removals) error {
 	}
 	if (*store.Removals)(r).LiftedSince(before) {
 		c.lifted = new(clone(r))
+		c.lifting = true
+		c.free.Release(1) // Change takes it again
 		return nil
 	}
 	follow(&c.last, r)
 	return nil
 }
 
-// end is called when the store has the result.
+// end is called when the store has the result. What was counted while the store committed a lift is forgotten, as if the
+// lift was before.
 func (c *ledgerCall) end() {
 	c.late = false
 	if c.lifted != nil {

@@ -185,6 +185,65 @@ func TestAStoreThatHangsDoesNotStopTheBrake(t *testing.T) {
 	}
 }
 
+// hangingLift is a store whose disk hangs while it commits a lift: the call does not end with its context.
+type hangingLift struct {
+	*storetest.Memory
+
+	begun, ends chan struct{}
+}
+
+func (l hangingLift) ChangeRemovals(ctx context.Context, key string, change func(*store.Removals) error) error {
+	lifts := false
+	err := l.Memory.ChangeRemovals(ctx, key, func(r *store.Removals) error {
+		before := r.Lifted
+		err := change(r)
+		lifts = !r.Lifted.Equal(before)
+		return err
+	})
+	if lifts {
+		close(l.begun)
+		<-l.ends
+	}
+	return err
+}
+
+// TestALiftThatHangsKeepsNobodyFromLeaving: removals are counted in memory until the store has the lift.
+func TestALiftThatHangsKeepsNobodyFromLeaving(t *testing.T) {
+	t.Parallel()
+	s := hangingLift{storetest.NewMemory(nil), make(chan struct{}), make(chan struct{})}
+	ledger := app.NewLedger(s, zap.NewNop())
+	ledger.Hurry(time.Millisecond)
+	brake, of := guard.NewBrake(time.Now, ledger), braked("acme")
+	lifted := make(chan error, 1)
+	go func() { lifted <- brake.Lift(context.WithoutCancel(t.Context()), of) }()
+	<-s.begun
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	count := func(context.Context) (int, error) { return 10, nil }
+	for _, user := range []string{"a", "b"} {
+		if err := brake.Remove(ctx, of, keycloak.User{ID: user}, count); err != nil {
+			t.Errorf("the removal of %s is %v", user, err)
+		}
+	}
+	if _, held := errors.AsType[guard.HeldError](brake.Remove(ctx, of, keycloak.User{ID: "c"}, count)); !held {
+		t.Error("a third removal is not held, before the store has the lift")
+	}
+	close(s.ends)
+	if err := <-lifted; err != nil {
+		t.Errorf("the lift is %v", err)
+	}
+	if err := brake.Remove(ctx, of, keycloak.User{ID: "d"}, count); err != nil {
+		t.Errorf("after the lift, a removal is %v", err)
+	}
+	if err := ledger.CatchUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Removals(ctx)
+	if r := all[guard.LedgerKey(of)]; err != nil || len(r.At) != 0 || r.Lifted.IsZero() {
+		t.Errorf("the store has %+v, %v", r, err)
+	}
+}
+
 // unknownLedger is a store that never answered.
 type unknownLedger struct{}
 

@@ -328,7 +328,7 @@ func TestABridgeThatOftenRestartsRemovesOldEntriesToo(t *testing.T) {
 			if err := memory.Settle(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
-			<-time.After(after)
+			<-time.After(after) // by the clock of the test
 			synctest.Wait()
 			if left := len(entriesOf(t, memory)); left != 0 {
 				t.Errorf("after %s %d entries are left", after, left)

@@ -428,7 +428,7 @@ func (k *keeper) problem(now time.Time, tenant, what string, err error) {
 func (k *keeper) prune(ctx context.Context) {
 	r := k.retention()
 	if wall, steady := k.since(); (wall - steady).Abs() > clockDrift {
-		k.log.Warn("old changes and requests are not removed from the store, because the clock of the machine moved: correct the clock, or restart the bridge if the clock is right, such as after a pause",
+		k.log.Warn("old changes and requests are not removed from the store, because the clock of the machine moved: correct the clock. If the clock is right, such as after a pause of the machine, restart the bridge",
 			zap.Duration("moved", wall-steady))
 		r.Changes, r.Activity = 0, 0
 	}

@@ -94,6 +94,7 @@ type savedRealm struct {
 type savedTable struct {
 	snapshot *index.Snapshot
 	packed   []byte
+	stale    []string // are not written: they are read again, and may be gone
 }
 
 // Save keeps a snapshot of each realm whose feed is followed, unless the last one is younger than minAge. It returns the
@@ -182,7 +183,7 @@ func (x *keptIndex) snapshot(out *savedRealm, h *indexHeader) bool {
 			out.Protected = append(out.Protected, x.protected)
 		}
 	}
-	t := savedTable{packed: x.packed}
+	t := savedTable{packed: x.packed, stale: h.Stale}
 	if t.packed == nil {
 		t.snapshot = x.table.Snapshot()
 	}
@@ -219,6 +220,7 @@ func (t savedTable) write(to frames) error {
 	if err != nil {
 		return err
 	}
+	t.snapshot.Without(t.stale)
 	return errors.Join(t.snapshot.Write(w), w.Close(), framed.Flush())
 }
 

@@ -1,6 +1,11 @@
 package directory_test
 
 import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -94,4 +99,72 @@ func TestAUserWhoIsProtectedOtherwiseIsShownOtherwise(t *testing.T) {
 			})
 		})
 	}
+}
+
+// tables are the texts of the tables of a snapshot.
+func tables(t *testing.T, snapshot []byte) (out []byte) {
+	t.Helper()
+	r := bufio.NewReader(bytes.NewReader(snapshot))
+	header, err := binary.ReadUvarint(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Discard(int(header)); err != nil {
+		t.Fatal(err)
+	}
+	for packed := []byte(nil); ; {
+		size, err := binary.ReadUvarint(r)
+		if err != nil {
+			return out
+		}
+		if size > 0 {
+			frame := make([]byte, size)
+			if _, err := io.ReadFull(r, frame); err != nil {
+				t.Fatal(err)
+			}
+			packed = append(packed, frame...)
+			continue
+		}
+		text, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, packed = append(out, text...), nil
+	}
+}
+
+// TestASnapshotHasNothingOfAUserWhoIsGone, although no query has read the user again. The person may have been erased
+// from the store, and a later snapshot must not bring the values back.
+func TestASnapshotHasNothingOfAUserWhoIsGone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) { //nolint:thelper // the test itself
+		r := newRestart(t)
+		r.put(titled("xaver", "Unmistakable"))
+		r.tell("CREATE", "USER", "users/xaver", "")
+		r.finds(401)
+		saved := func() bool {
+			t.Helper()
+			if err := r.d.Save(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
+			return bytes.Contains(bytes.ToLower(tables(t, r.kept.of["acme"])), []byte("unmistakable"))
+		}
+		if !saved() {
+			t.Fatal("the test does not see the values of a user")
+		}
+		r.remove("xaver")
+		r.tell("DELETE", "USER", "users/xaver", "")
+		later(time.Millisecond)
+		if err := r.d.Follow(t.Context(), r.view(r.of, r.fitness)); err != nil {
+			t.Fatal(err)
+		}
+		if saved() {
+			t.Error("the snapshot has the values of a user who is gone")
+		}
+		r.start()
+		r.finds(400)
+		if r.scanned() {
+			t.Error("the realm is read again")
+		}
+	})
 }

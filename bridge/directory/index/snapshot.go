@@ -73,6 +73,18 @@ func (t *Table) Snapshot() *Snapshot {
 	return s
 }
 
+// Without removes resources from the snapshot.
+func (s *Snapshot) Without(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	gone := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		gone[id] = true
+	}
+	s.rows = slices.DeleteFunc(s.rows, func(row uint32) bool { return gone[s.ids.at(row).first()] })
+}
+
 // Write writes the snapshot for Read.
 func (s *Snapshot) Write(to io.Writer) error {
 	w := writer{bufio.NewWriter(to), nil}

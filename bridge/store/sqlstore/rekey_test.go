@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
@@ -116,5 +118,78 @@ func TestARekeyThatBreaksOffGoesOn(t *testing.T) {
 		if err := s.Rekey(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestANewKeyIsCommittedByItself: what is written at the same time must not be linked or signed with the key before.
+func TestANewKeyIsCommittedByItself(t *testing.T) {
+	t.Parallel()
+	for name, beside := range map[string]func(t *testing.T, s *Store, c change.Change) error{
+		"a settlement": func(t *testing.T, s *Store, c change.Change) error {
+			t.Helper()
+			return s.Settle(t.Context(), c)
+		},
+		"an observation": func(t *testing.T, s *Store, c change.Change) error {
+			t.Helper()
+			one, err := s.settlement(c, privateOf(c))
+			if err != nil {
+				return err
+			}
+			done := make(chan error, 1)
+			s.w.jobs <- &job{ctx: t.Context(), run: func(_ context.Context, w *writer) error { return w.load.settle(one) }, done: done}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, second := seal.NewKey(), seal.NewKey()
+			file, _ := filled(t, ring(t, first))
+			s, err := Open(t.Context(), Options{File: file, Ring: ring(t, first), Normal: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.UseRing(ring(t, first, second)); err != nil {
+				t.Fatal(err)
+			}
+			c := userChange("kim")
+			if err := s.Intend(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			c.Outcome = change.Done
+			busy, free := make(chan struct{}), make(chan struct{})
+			ended := make(chan error, 2)
+			go func() {
+				ended <- s.w.write(t.Context(), func(context.Context, *writer) error {
+					close(busy)
+					<-free
+					return nil
+				})
+			}()
+			<-busy
+			go func() { ended <- s.newGeneration(t.Context()) }()
+			for len(s.w.jobs) == 0 {
+				runtime.Gosched()
+			}
+			if err := beside(t, s, c); err != nil {
+				t.Fatal(err)
+			}
+			close(free)
+			for range 2 {
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+			}
+			flushed(t, s)
+			if err := s.Rekey(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			again := open(t, file, ring(t, second))
+			if _, err := again.Verify(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
