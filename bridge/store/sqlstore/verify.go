@@ -14,7 +14,7 @@ import (
 
 // Head implements store.Prover.
 func (s *Store) Head(ctx context.Context) (store.Head, error) {
-	st, err := s.readHead(ctx, s.db, s.keys.Load())
+	st, err := s.presentHead(ctx)
 	if err != nil {
 		return store.Head{}, s.away(err)
 	}
