@@ -32,9 +32,7 @@ func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, e
 		return store.Proof{}, err
 	}
 	defer s.upkeep.Release(1)
-	if err := s.flushLocked(ctx); err != nil {
-		return store.Proof{}, err
-	}
+	unwritten := s.flushLocked(ctx) // perhaps because of what somebody inserted, which is told then
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return store.Proof{}, s.away(err)
@@ -44,6 +42,9 @@ func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, e
 	proof, err := v.run(ctx, heads)
 	if broken, is := errors.AsType[*store.BrokenError](err); is {
 		return store.Proof{}, broken
+	}
+	if unwritten != nil {
+		return store.Proof{}, unwritten
 	}
 	return proof, s.away(err)
 }
