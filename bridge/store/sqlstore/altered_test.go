@@ -232,7 +232,7 @@ func TestARestoreNeedsAFreePlace(t *testing.T) {
 	}
 }
 
-// TestAnEntryThatIsInsertedWhileTheBridgeWritesIsNamed, although it takes the number of the next entry.
+// TestAnEntryThatIsInsertedWhileTheBridgeWritesIsNamed, although the entry takes the number of the next entry.
 func TestAnEntryThatIsInsertedWhileTheBridgeWritesIsNamed(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "store.db")

@@ -32,7 +32,7 @@ func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, e
 		return store.Proof{}, err
 	}
 	defer s.upkeep.Release(1)
-	unwritten := s.flushLocked(ctx) // perhaps because of what somebody inserted, which is told then
+	unwritten := s.flushLocked(ctx) // perhaps it fails because of what somebody inserted, which the walk finds
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return store.Proof{}, s.away(err)
