@@ -231,3 +231,23 @@ func TestARestoreNeedsAFreePlace(t *testing.T) {
 		t.Errorf("a restore that failed leaves %v, %v", left, err)
 	}
 }
+
+// TestAnEntryThatIsInsertedWhileTheBridgeWritesIsNamed, although the entry takes the number of the next entry.
+func TestAnEntryThatIsInsertedWhileTheBridgeWritesIsNamed(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, file, ring(t, seal.NewKey()))
+	made(t, s, userChange("ann"))
+	flushed(t, s)
+	byHand(t, file, "INSERT INTO entry SELECT 2, zeroblob(16), epoch, begun, settled, tenant, realm, organization, alias, actor_kind, actor, key_id, origin, op, type, resource, outcome, done, recovered, commitment, link, generation, content, erased FROM entry")
+	made(t, s, userChange("bob"))
+	_, err := s.Verify(t.Context())
+	if broken, is := errors.AsType[*store.BrokenError](err); !is || broken.Number != 2 {
+		t.Errorf("the first altered entry is %v, want 2", err)
+	}
+	byHand(t, file, "DELETE FROM entry WHERE number = 2")
+	flushed(t, s)
+	if proof, err := s.Verify(t.Context()); err != nil || proof.Entries != 2 {
+		t.Errorf("without the entry: %+v, %v", proof, err)
+	}
+}

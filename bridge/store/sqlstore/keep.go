@@ -146,7 +146,7 @@ func (s *Store) size(ctx context.Context) (int64, error) {
 // Stats implements store.Keeper.
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	var out store.Stats
-	st, err := s.readHead(ctx, s.db, s.keys.Load())
+	st, err := s.presentHead(ctx)
 	if err != nil {
 		return out, s.away(err)
 	}
@@ -239,10 +239,12 @@ func (s *Store) newGeneration(ctx context.Context) error {
 	next := *k
 	next.newest, next.sealers = k.newest+1, map[int64]*seal.Sealer{k.newest + 1: newest.Sealer()}
 	maps.Copy(next.sealers, k.sealers)
-	var err error
-	return s.w.send(&job{
+	known := *k // a reader needs the new key as soon as something is signed with it
+	known.sealers = next.sealers
+	s.keys.Store(&known)
+	err := s.w.send(&job{
 		ctx: ctx, done: make(chan error, 1),
-		run: func(ctx context.Context, w *writer) error {
+		run: func(ctx context.Context, w *writer) (err error) {
 			if _, err = w.ExecContext(ctx, "INSERT INTO master (generation, key_id) VALUES (?, ?)", next.newest, id[:]); err != nil {
 				return err
 			}
@@ -259,6 +261,10 @@ func (s *Store) newGeneration(ctx context.Context) error {
 		},
 		committed: func() { s.keys.Store(&next) },
 	})
+	if err != nil {
+		s.keys.CompareAndSwap(&known, k) // the commit can have come after all
+	}
+	return err
 }
 
 // rekeyStep seals the entries again that follow the one with a number. It returns the number of the last one; more

@@ -270,3 +270,14 @@ func (s *Store) readHead(ctx context.Context, q querier, k *keys) (state, error)
 	}
 	return st, nil
 }
+
+// presentHead is readHead while somebody may change the key.
+func (s *Store) presentHead(ctx context.Context) (state, error) {
+	for {
+		k := s.keys.Load()
+		st, err := s.readHead(ctx, s.db, k)
+		if !errors.Is(err, errHead) || s.keys.Load() == k {
+			return st, err
+		}
+	}
+}

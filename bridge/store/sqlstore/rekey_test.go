@@ -193,3 +193,39 @@ func TestANewKeyIsCommittedByItself(t *testing.T) {
 		})
 	}
 }
+
+// TestNobodyIsToldOfAnAlterationDuringARekey: a reader that began before the new key was there reads what it signed.
+func TestNobodyIsToldOfAnAlterationDuringARekey(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))
+	ended := make(chan error, 1)
+	keys := make([]string, 30)
+	for i := range keys {
+		keys[i] = seal.NewKey()
+	}
+	go func() {
+		for _, key := range keys {
+			s.mu.Lock()
+			s.o.Ring = ring(t, key)
+			s.mu.Unlock()
+			if err := s.Rekey(context.WithoutCancel(t.Context())); err != nil {
+				ended <- err
+				return
+			}
+		}
+		ended <- nil
+	}()
+	for {
+		if _, err := s.Head(t.Context()); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+	}
+}

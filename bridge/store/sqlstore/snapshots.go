@@ -166,7 +166,7 @@ func (s *Store) ReadSnapshot(ctx context.Context, name string, read func(io.Read
 		return s.away(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it only read
-	r := partReader{ctx: ctx, s: s, tx: tx, k: s.keys.Load(), name: name}
+	r := partReader{ctx: ctx, s: s, tx: tx, name: name}
 	err = tx.QueryRowContext(ctx, "SELECT version, parts FROM snapshot WHERE name = ?", name).Scan(&r.version, &r.parts)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.ErrNotFound
@@ -174,6 +174,7 @@ func (s *Store) ReadSnapshot(ctx context.Context, name string, read func(io.Read
 	if err != nil {
 		return s.away(err)
 	}
+	r.k = s.keys.Load() // after the transaction has its state of the database, so that no key is missing
 	return read(&r)
 }
 

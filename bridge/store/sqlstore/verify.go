@@ -14,7 +14,7 @@ import (
 
 // Head implements store.Prover.
 func (s *Store) Head(ctx context.Context) (store.Head, error) {
-	st, err := s.readHead(ctx, s.db, s.keys.Load())
+	st, err := s.presentHead(ctx)
 	if err != nil {
 		return store.Head{}, s.away(err)
 	}
@@ -32,9 +32,7 @@ func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, e
 		return store.Proof{}, err
 	}
 	defer s.upkeep.Release(1)
-	if err := s.flushLocked(ctx); err != nil {
-		return store.Proof{}, err
-	}
+	unwritten := s.flushLocked(ctx) // perhaps it fails because of what somebody inserted, which the walk finds
 	tx, err := s.engine.snapshot(ctx, s.db)
 	if err != nil {
 		return store.Proof{}, s.away(err)
@@ -44,6 +42,9 @@ func (s *Store) Verify(ctx context.Context, heads ...store.Head) (store.Proof, e
 	proof, err := v.run(ctx, heads)
 	if broken, is := errors.AsType[*store.BrokenError](err); is {
 		return store.Proof{}, broken
+	}
+	if unwritten != nil {
+		return store.Proof{}, unwritten
 	}
 	return proof, s.away(err)
 }
