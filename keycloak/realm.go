@@ -323,6 +323,14 @@ func (c *Client) ManagesUsers(ctx context.Context) (bool, error) {
 	return answer.Access["manage"], err
 }
 
+// Ahead is how far Keycloak's clock was ahead of the clock of this machine when Keycloak issued the last access token, to
+// about a second; negative when it was behind, and 0 before the first token.
+func (c *Client) Ahead() time.Duration {
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	return c.tokens.ahead
+}
+
 // RenewToken gets a new access token, because the rights in a token are those of the time of issue. It returns that
 // time by Keycloak's clock, in seconds.
 func (c *Client) RenewToken(ctx context.Context) (time.Time, error) {

@@ -123,6 +123,7 @@ type tokenSource struct {
 	token  string
 	renew  time.Time
 	issuer string
+	ahead  time.Duration // see Client.Ahead
 }
 
 // get returns a token. stale is a token that Keycloak refused, or "". When the cached token is stale, another is
@@ -186,7 +187,11 @@ func (s *tokenSource) fetch(ctx context.Context) (string, error) {
 	life := max(leastLifetime, time.Duration(float64(answer.ExpiresIn)*renewalShare*float64(time.Second)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.token, s.renew = answer.AccessToken, time.Now().Add(life)
+	now := time.Now()
+	s.token, s.renew = answer.AccessToken, now.Add(life)
+	if claims, err := claimsOf(answer.AccessToken); err == nil && claims.Issued > 0 {
+		s.ahead = time.Unix(claims.Issued, 0).Sub(now).Truncate(time.Second)
+	}
 	return answer.AccessToken, nil
 }
 

@@ -31,7 +31,14 @@ type watched struct {
 
 func newWatched(t *testing.T, setup ...string) *watched {
 	t.Helper()
+	return newWatchedBy(t, 0, setup...)
+}
+
+// newWatchedBy is newWatched with a Keycloak whose clock is ahead of the bridge's.
+func newWatchedBy(t *testing.T, ahead time.Duration, setup ...string) *watched {
+	t.Helper()
 	w := &watched{fake: keycloaktest.NewFake(t), memory: storetest.NewMemory(nil), now: time.Now()}
+	w.fake.Ahead(ahead)
 	w.Bridge = apptest.NewStoredBridge(t, w.fake.Server(), w.memory, nil, append([]string{"--change-feed", "--user-events"}, setup...)...)
 	w.Pass(time.Minute)
 	w.round(t)
@@ -463,10 +470,19 @@ func TestAStoreThatIsAwayLosesNoEvent(t *testing.T) {
 }
 
 // TestASecondWriterStopsTheChangesOfItsRealm: until a restart. What ends access is still done, and the bridge's own changes
-// are no second writer.
+// are no second writer, also when the clocks of Keycloak and of the bridge differ.
 func TestASecondWriterStopsTheChangesOfItsRealm(t *testing.T) {
 	t.Parallel()
-	w := newWatched(t)
+	for _, ahead := range []time.Duration{0, 20 * time.Minute, -20 * time.Minute} {
+		t.Run(fmt.Sprint("Keycloak's clock is ahead by ", ahead), func(t *testing.T) {
+			t.Parallel()
+			secondWriter(t, newWatchedBy(t, ahead))
+		})
+	}
+}
+
+func secondWriter(t *testing.T, w *watched) {
+	t.Helper()
 	w.restarts(t, 0)
 	w.now = time.Now().Add(-time.Hour) // so that the events are since the start
 	w.App.ReadOthers(t.Context(), w.now)

@@ -16,16 +16,21 @@ func written() []string {
 	return []string{"USER", "GROUP", "GROUP_MEMBERSHIP", "ORGANIZATION_MEMBERSHIP", "ORGANIZATION_GROUP", "ORGANIZATION_GROUP_MEMBERSHIP"}
 }
 
+// early is how long after the start an event may be of a program that ran before.
+const early = 10 * time.Second
+
 // ownEvent looks whether the journal explains an event of the bridge's own account. If it does not, a second program writes
 // with this account: another bridge with another store. Two such bridges lose each other's changes. Events from before the
-// start are not looked at, because a restored store lacks the last changes.
+// start and from the first seconds after it are not looked at: a restored store lacks the last changes, and a bridge without
+// a store may have ended just before. The times of events are by Keycloak's clock.
 func (r *round) ownEvent(ctx context.Context, e keycloak.AdminEvent) error {
 	ids := slices.DeleteFunc([]string{e.IDs()["users"], e.IDs()["groups"], e.IDs()["members"]}, func(id string) bool { return id == "" })
 	child := strings.HasSuffix(e.Path, "/children") // a new group, whose id the event does not have
-	if !e.Time.After(r.started) || !slices.Contains(written(), e.Resource) || len(ids) == 0 || child || slices.Contains(ids, r.own[r.realm]) || r.o.Unsure() {
+	at := e.Time.Add(-r.client.Ahead())
+	if !at.After(r.started.Add(early)) || !slices.Contains(written(), e.Resource) || len(ids) == 0 || child || slices.Contains(ids, r.own[r.realm]) || r.o.Unsure() {
 		return nil
 	}
-	explained, err := r.explained(ctx, e.Time, ids)
+	explained, err := r.explained(ctx, at, ids)
 	if err == nil && !explained {
 		r.o.Second(r.realm, e)
 	}

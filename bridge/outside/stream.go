@@ -107,7 +107,7 @@ func (s *stream) read(ctx context.Context, r *round, on bool, keeps time.Duratio
 		return err
 	}
 	next := places{newest: newest, read: r.now}
-	oldest := next.since(r.now)
+	oldest := next.since(r)
 	maps.DeleteFunc(s.known, func(_ string, at time.Time) bool { return at.Before(oldest) })
 	return s.setPlaces(ctx, r, p, next)
 }
@@ -128,15 +128,16 @@ func (s *stream) setPlaces(ctx context.Context, r *round, before, next places) e
 	return nil
 }
 
-// since is the time from which a round reads. A new store begins with the last minutes.
-func (p places) since(now time.Time) time.Time {
+// since is the time from which a round reads, by Keycloak's clock. A new store begins with the last minutes.
+func (p places) since(r *round) time.Time {
+	ahead := r.client.Ahead()
 	switch {
 	case !p.newest.IsZero():
 		return p.newest.Add(-overlap)
 	case !p.read.IsZero():
-		return p.read.Add(-overlap)
+		return p.read.Add(ahead - overlap)
 	}
-	return now.Add(-overlap)
+	return r.now.Add(ahead - overlap)
 }
 
 // readAll records the changes of all events since the last round. all is false when a change waits for the next round.
@@ -144,7 +145,7 @@ func (p places) since(now time.Time) time.Time {
 // still there. Each page begins with the time of the last event of the page before, not with an offset: events can be
 // deleted meanwhile.
 func (s *stream) readAll(ctx context.Context, r *round, p places) (all bool, newest time.Time, there bool, err error) {
-	since, first := p.since(r.now), 0
+	since, first := p.since(r), 0
 	all, there = true, p.newest.IsZero()
 	for {
 		list, err := s.list(ctx, r, keycloak.EventQuery{Since: since, First: first, Max: keycloak.MaxEvents})
@@ -241,7 +242,7 @@ func (s *stream) gap(ctx context.Context, r *round, p places, keeps time.Duratio
 		why = "the realm stored no such events, or the bridge could not read them"
 	case keeps > 0 && p.read.Before(oldest):
 		to, why = oldest, fmt.Sprintf("the realm keeps such events for %s only, and the bridge did not read them for longer", keeps)
-	case !there && (keeps == 0 || p.newest.After(oldest.Add(overlap))):
+	case !there && (keeps == 0 || p.newest.After(oldest.Add(r.client.Ahead()+overlap))):
 		why = "events of the realm were deleted"
 	default:
 		return nil

@@ -80,7 +80,7 @@ func (c *call) record(answer reply) {
 		}
 	}
 	c.realm.events = append(c.realm.events, event{
-		id: newID(), time: time.Now().UnixMilli(), operation: rule.operation, resource: rule.resource, path: strings.Join(segments, "/"), username: c.memberName(), by: c.caller.id, client: c.caller.client,
+		id: newID(), time: time.Now().Add(c.f.ahead).UnixMilli(), operation: rule.operation, resource: rule.resource, path: strings.Join(segments, "/"), username: c.memberName(), by: c.caller.id, client: c.caller.client,
 	})
 }
 

@@ -231,7 +231,7 @@ func readFirstPermissions(c *call) (reply, error) {
 	return found(map[string]bool{"enabled": true})
 }
 
-// Ahead sets how far the fake's clock is ahead of the machine's, in the tokens that it issues.
+// Ahead sets how far the fake's clock is ahead of the machine's, in the tokens that it issues and in its admin events.
 func (f *Fake) Ahead(by time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
