@@ -79,6 +79,7 @@ func realmAndClients(p *probe) {
 	p.got("OwnRoles", roles, err)
 	issued, err := p.c.RenewToken(p.ctx)
 	p.got("RenewToken", time.Since(issued).Abs() < time.Minute, err)
+	p.got("Ahead", p.c.Ahead().Abs() < time.Minute, nil)
 	p.err("Reach", p.c.Reach(p.ctx))
 	actions, err := p.c.RequiredActions(p.ctx)
 	p.got("RequiredActions", actions, err)
