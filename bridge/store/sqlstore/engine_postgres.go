@@ -184,8 +184,26 @@ func (e *pgEngine) open(ctx context.Context) (write, read *sql.DB, err error) {
 	return e.writes, e.reads, e.migrate(ctx, e.writes, false)
 }
 
-// migrate brings the schema up to date. must says that it makes the schema too.
+// migrate brings the schema up to date. must says that it makes the schema too. When another process does so at the same
+// time, it waits for that process: a pooler knows no lock of a session.
 func (e *pgEngine) migrate(ctx context.Context, db *sql.DB, must bool) error {
+	const tries, wait = 100, 100 * time.Millisecond
+	timer := time.NewTicker(wait)
+	defer timer.Stop()
+	for n := 1; ; n++ {
+		err := e.migrateOnce(ctx, db, must)
+		if n == tries || !madeByAnother(err) {
+			return err
+		}
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func (e *pgEngine) migrateOnce(ctx context.Context, db *sql.DB, must bool) error {
 	var encoding string
 	var schema, meta, version bool
 	err := db.QueryRowContext(ctx, "SELECT current_setting('server_encoding'), to_regnamespace(?) IS NOT NULL, to_regclass(?) IS NOT NULL, to_regclass(?) IS NOT NULL",
@@ -215,9 +233,6 @@ func (e *pgEngine) migrate(ctx context.Context, db *sql.DB, must bool) error {
 		return err
 	}
 	if _, err = provider.Up(ctx); err != nil {
-		if pending, again := e.pending(ctx, db, true); again == nil && !pending {
-			return nil // another process was faster
-		}
 		return fmt.Errorf("bring the store up to date: %w", err)
 	}
 	return nil

@@ -17,21 +17,25 @@ import (
 
 // The codes of errors of PostgreSQL (Appendix A of its documentation).
 const (
-	pgReadOnly    = "25006"
-	pgForbidden   = "42501"
-	pgNoTable     = "42P01"
-	pgNoSchema    = "3F000"
-	pgNoDatabase  = "3D000"
-	pgDiskFull    = "53100"
-	pgManyClients = "53300"
-	pgLockTimeout = "55P03"
-	pgCanceled    = "57014"
-	pgShutdown    = "57P01"
-	pgCrash       = "57P02"
-	pgStarting    = "57P03"
-	pgWrongLogin  = "28P01"
-	pgNoLogin     = "28000"
-	pgProtocol    = "08P01" // of PgBouncer also for a login that it refuses
+	pgReadOnly     = "25006"
+	pgForbidden    = "42501"
+	pgNoTable      = "42P01"
+	pgNoSchema     = "3F000"
+	pgNoDatabase   = "3D000"
+	pgDiskFull     = "53100"
+	pgManyClients  = "53300"
+	pgLockTimeout  = "55P03"
+	pgCanceled     = "57014"
+	pgShutdown     = "57P01"
+	pgCrash        = "57P02"
+	pgStarting     = "57P03"
+	pgWrongLogin   = "28P01"
+	pgNoLogin      = "28000"
+	pgDuplicate    = "23505" // of two processes that make a table at the same time
+	pgSchemaExists = "42P06"
+	pgTableExists  = "42P07"
+	pgObjectExists = "42710"
+	pgProtocol     = "08P01" // of PgBouncer also for a login that it refuses
 )
 
 func pgCode(err error) string {
@@ -49,6 +53,18 @@ func refusedLogin(err error) bool {
 	case pgProtocol:
 		text := err.Error()
 		return strings.Contains(text, "authentication failed") || strings.Contains(text, "no such user")
+	}
+	return false
+}
+
+// madeByAnother reports whether something of the schema is there already that was to be made, or is made at the same time.
+func madeByAnother(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch pgCode(err) {
+	case pgDuplicate, pgSchemaExists, pgTableExists, pgObjectExists:
+		return true
 	}
 	return false
 }
