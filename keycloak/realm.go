@@ -323,8 +323,8 @@ func (c *Client) ManagesUsers(ctx context.Context) (bool, error) {
 	return answer.Access["manage"], err
 }
 
-// Ahead is how far Keycloak's clock was ahead of the clock of this machine when Keycloak issued the last access token, to
-// about a second; negative when it was behind, and 0 before the first token.
+// Ahead is how far Keycloak's clock is ahead of the clock of this machine, to about a second; negative when it is behind.
+// It is from the last access token, and 0 before the first one.
 func (c *Client) Ahead() time.Duration {
 	c.tokens.mu.Lock()
 	defer c.tokens.mu.Unlock()

@@ -95,7 +95,7 @@ func (p *Postgres) withCA(text string) (string, error) {
 		return text, nil
 	}
 	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
-		return "", errors.New("the URL of the store is not valid: with store.postgres.caFile it must begin with postgres://")
+		return "", errors.New("the URL of the store is not valid: with a file of authorities it must begin with postgres://")
 	}
 	_, query, parameters := strings.Cut(text, "?")
 	values, err := url.ParseQuery(query)
@@ -103,10 +103,10 @@ func (p *Postgres) withCA(text string) (string, error) {
 		return "", errors.New("the URL of the store is not valid: its parameters cannot be read")
 	}
 	if mode := values.Get("sslmode"); mode != "" && mode != "verify-full" {
-		return "", fmt.Errorf("the URL of the store says sslmode=%s, and store.postgres.caFile needs sslmode=verify-full: remove one of them", mode)
+		return "", fmt.Errorf("the URL of the store says sslmode=%s, and a file of authorities needs sslmode=verify-full: remove one of them", mode)
 	}
 	if values.Has("sslrootcert") {
-		return "", errors.New("the URL of the store has sslrootcert, and there is store.postgres.caFile: remove one of them")
+		return "", errors.New("the URL of the store has sslrootcert, and there is a file of authorities: remove one of them")
 	}
 	sign := "?"
 	if parameters {
@@ -171,7 +171,7 @@ func (e *pgEngine) open(ctx context.Context) (write, read *sql.DB, err error) {
 	}
 	const least = 2
 	if most < least {
-		return nil, nil, fmt.Errorf("%d connections are too few for the store: give store.postgres.maxConnections at least %d", most, least)
+		return nil, nil, fmt.Errorf("%d connections are too few for the store: give it at least %d", most, least)
 	}
 	connector := &pgConnector{e: e, texts: map[string]string{}}
 	e.writes, e.reads = sql.OpenDB(connector), sql.OpenDB(connector)

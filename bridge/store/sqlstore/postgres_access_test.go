@@ -275,15 +275,15 @@ func TestADatabaseThatCannotBeUsedSaysWhy(t *testing.T) {
 		"a wrong password":       {Postgres{URL: always("postgres://" + with + ":" + secret + "@" + host + "/postgres?sslmode=disable")}, "refuses the user or the password"},
 		"no such user":           {Postgres{URL: always("postgres://nobody:" + secret + "@" + host + "/postgres?sslmode=disable")}, "refuses the user or the password"},
 		"no such database":       {Postgres{URL: always("postgres://keycloak:" + secret + "@" + host + "/missing?sslmode=disable")}, "the database of the store does not exist"},
-		"too many connections":   {Postgres{URL: always("postgres://" + full + ":" + secret + "@" + host + "/postgres?sslmode=disable")}, "has no connection left for the store: lower store.postgres.maxConnections"},
+		"too many connections":   {Postgres{URL: always("postgres://" + full + ":" + secret + "@" + host + "/postgres?sslmode=disable")}, "has no connection left for the store: lower the most connections of the store"},
 		"a standby":              {Postgres{URL: always("postgres://" + standby + ":" + secret + "@" + host + "/postgres?sslmode=disable")}, "accepts no writes: it is a standby"},
 		"another encoding":       {Postgres{URL: always("postgres://keycloak:" + secret + "@" + host + "/" + latin + "?sslmode=disable")}, "has the encoding LATIN1, and the store needs UTF8"},
 		"no URL":                 {Postgres{URL: always("postgres://keycloak:" + secret + "@" + host + ":x:y/postgres")}, "the URL of the store is not valid"},
 		"a parameter":            {Postgres{URL: always("postgres://keycloak:" + secret + "@" + host + "/postgres?search_path=other")}, `sets "search_path", which a pooler does not keep`},
 		"a schema like no other": {Postgres{URL: always(""), Schema: "a-b"}, "has a character that it cannot have"},
-		"one connection":         {Postgres{URL: always(""), MaxConnections: 1}, "give store.postgres.maxConnections at least 2"},
+		"one connection":         {Postgres{URL: always(""), MaxConnections: 1}, "give it at least 2"},
 		"no URL can be read":     {Postgres{URL: func(context.Context) (string, error) { return "", os.ErrNotExist }}, "the URL of the store cannot be read"},
-		"two modes of TLS":       {Postgres{URL: always("postgres://a:" + secret + "@" + host + "/postgres?sslmode=disable"), CAFile: "ca.pem"}, "says sslmode=disable, and store.postgres.caFile needs sslmode=verify-full"},
+		"two modes of TLS":       {Postgres{URL: always("postgres://a:" + secret + "@" + host + "/postgres?sslmode=disable"), CAFile: "ca.pem"}, "says sslmode=disable, and a file of authorities needs sslmode=verify-full"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -112,7 +112,7 @@ func (e *pgEngine) explain(err error) error {
 	case pgReadOnly:
 		return errReadOnly(err)
 	case pgManyClients:
-		return fmt.Errorf("PostgreSQL has no connection left for the store: lower store.postgres.maxConnections, or raise max_connections of the server: %w", err)
+		return fmt.Errorf("PostgreSQL has no connection left for the store: lower the most connections of the store, or raise max_connections of the server: %w", err)
 	case pgForbidden:
 		return fmt.Errorf("the user of the store may not do that in the schema %s: run scim-bridge store migrate with a user that may, or grant the rights: %w", e.schema, err)
 	case pgNoTable, pgNoSchema:
