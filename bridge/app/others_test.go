@@ -1,11 +1,14 @@
 package app_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -534,4 +537,58 @@ func TestEventsWaitUntilTheRealmIsChecked(t *testing.T) {
 	w.Check(t)
 	w.round(t)
 	w.want(t, "after the check", w.changes(t, jane.String(), "jane"), "administrator created User jane: - > jane(Old)")
+}
+
+// readEntries counts the entries that are read.
+type readEntries struct {
+	store.Store
+
+	n atomic.Int64
+}
+
+func (r *readEntries) Entries(ctx context.Context, q store.Query) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		for e, err := range r.Store.Entries(ctx, q) {
+			r.n.Add(1)
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestManyMembersByOthersCostWhatTheyAre: a round reads each entry of a group about once, and not once for each event.
+func TestManyMembersByOthersCostWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	counted := &readEntries{Store: storetest.NewMemory(nil)}
+	b := apptest.NewStoredBridge(t, keycloaktest.NewFake(t).Server(), counted, nil, "--change-feed")
+	b.Pass(time.Minute)
+	now := time.Now()
+	b.App.ReadOthers(t.Context(), now)
+	const (
+		members = 200
+		// each is what one event may read: the last entries of the group, to find what was before, and a few others
+		each = 55
+	)
+	group, err := keycloak.ParseGroupID(b.Create(t, "/Groups", `{"displayName":"team"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range b.People(t, members, "person") {
+		if err := b.Admin.AddMember(t.Context(), user(t, id), group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counted.n.Store(0)
+	b.App.ReadOthers(t.Context(), now.Add(time.Minute))
+	joined := 0
+	for _, e := range entriesOf(t, counted.Store) {
+		joined += len(e.MembersAdded)
+	}
+	if joined != members {
+		t.Errorf("%d of %d members are in the journal", joined, members)
+	}
+	if got, most := counted.n.Load(), int64(each*members); got > most {
+		t.Errorf("%d entries are read for %d events, want at most %d", got, members, most)
+	}
 }

@@ -97,8 +97,8 @@ type savedTable struct {
 	stale    []string // are not written: they are read again, and may be gone
 }
 
-// Save keeps a snapshot of each realm whose feed is followed, unless the last one is younger than minAge. It returns the
-// errors of all realms.
+// Save keeps a snapshot of each realm whose feed is followed, unless the last one is younger than minAge, or nothing changed
+// since. With a minAge of 0, as at the end of the program, it keeps every snapshot. It returns the errors of all realms.
 func (d *Directory) Save(ctx context.Context, minAge time.Duration) error {
 	if d.options.Snapshots == nil {
 		return nil
@@ -124,7 +124,7 @@ func (d *Directory) save(ctx context.Context, name string, r *realmState, minAge
 		return nil
 	}
 	s := d.snapshot(name, r)
-	if len(s.tables) == 0 || s.state == r.savedState && now.Sub(r.savedAt) < unchangedAge {
+	if len(s.tables) == 0 || minAge > 0 && s.state == r.savedState && now.Sub(r.savedAt) < unchangedAge { // the store can have lost it
 		return nil
 	}
 	if err := d.options.Snapshots.Save(ctx, name, s.write); err != nil {

@@ -128,20 +128,48 @@ func (r *round) crossed(ctx context.Context, c change.Change) (crossed bool, err
 	if len(members) == 0 {
 		return false, nil
 	}
-	same := func(id string) bool { return slices.Contains(members, id) }
+	seen := r.memberships[[2]string{c.Tenant, c.Resource.ID}]
+	if seen == nil { // no later event of the round is earlier
+		seen = &memberships{since: c.Begun.Add(-skew), changed: map[string]time.Time{}}
+		r.memberships[[2]string{c.Tenant, c.Resource.ID}] = seen
+	}
 	err = r.call(ctx, func(ctx context.Context) error {
 		if err := r.o.Store.Flush(ctx); err != nil {
 			return err
 		}
-		for e, err := range r.o.Store.Entries(ctx, store.Query{Tenant: c.Tenant, Resource: c.Resource.ID, Since: c.Begun.Add(-skew)}) {
+		for e, err := range r.o.Store.Entries(ctx, store.Query{Tenant: c.Tenant, Resource: c.Resource.ID, Since: seen.since, After: seen.after}) {
 			if err != nil {
 				return err
 			}
-			crossed = crossed || e.Origin != change.Observation && (slices.ContainsFunc(e.MembersAdded, same) || slices.ContainsFunc(e.MembersRemoved, same))
+			seen.add(e)
 		}
 		return nil
 	})
+	for _, id := range members {
+		at, is := seen.changed[id]
+		crossed = crossed || is && !at.Before(c.Begun.Add(-skew))
+	}
 	return crossed, err
+}
+
+// memberships are the members of a group that the bridge changed. A round reads each entry of the group once, however many
+// events of the group it has.
+type memberships struct {
+	since   time.Time
+	after   int64                // the number of the last entry that was read
+	changed map[string]time.Time // by the id of the user: when the last change by the bridge was settled
+}
+
+func (m *memberships) add(e store.Entry) {
+	m.after = e.Position.Number
+	if e.Origin == change.Observation {
+		return
+	}
+	for _, id := range slices.Concat(e.MembersAdded, e.MembersRemoved) {
+		if e.Settled.After(m.changed[id]) {
+			m.changed[id] = e.Settled
+		}
+	}
 }
 
 // ofOrganizationEvent is the change of an organization, of its members or of its groups.

@@ -86,7 +86,7 @@ func (r *Reader) Round(ctx context.Context, now time.Time) {
 		if len(realms[name]) == 0 || !r.o.Complete(name) {
 			continue
 		}
-		one := &round{Reader: r, realm: name, client: c, tenants: realms[name], now: now}
+		one := &round{Reader: r, realm: name, client: c, tenants: realms[name], now: now, memberships: map[[2]string]*memberships{}}
 		if err := one.run(ctx); err != nil && ctx.Err() == nil {
 			r.problem(now, name, err)
 		}
@@ -111,6 +111,8 @@ type round struct {
 	client  *keycloak.Client
 	tenants []*tenant.Tenant // in the order of their paths
 	now     time.Time
+
+	memberships map[[2]string]*memberships // by tenant and group
 }
 
 // run reads both kinds of events, and then records what scans found.

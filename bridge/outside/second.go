@@ -52,10 +52,12 @@ func (r *round) explained(ctx context.Context, at time.Time, ids []string) (expl
 		explained = slices.ContainsFunc(open, about)
 		return err
 	})
-	queries := []store.Query{{Op: change.Created}} // a creation that failed has no id
+	var queries []store.Query
 	for _, id := range ids {
 		queries = append(queries, store.Query{Resource: id})
 	}
+	// A creation that failed has no id. This query comes last: after an import it reads many entries.
+	queries = append(queries, store.Query{Op: change.Created, Outcome: change.Failed}, store.Query{Op: change.Created, Outcome: change.Unknown}, store.Query{Op: change.Created, Outcome: change.Refused})
 	for _, q := range queries {
 		if err != nil || explained {
 			break
