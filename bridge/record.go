@@ -85,7 +85,16 @@ func (s *Service) intend(ctx context.Context, c change.Change, check func(contex
 		return now.intent, now.err
 	}
 	done := make(chan recorded, 1)
-	go func() { done <- s.record(ctx, c) }()
+	go func() { // beside the request nobody else would catch a panic, which would end the program
+		made := recorded{err: errBrokeOff}
+		defer func() {
+			if p := recover(); p != nil {
+				made.err = fmt.Errorf("%w: panic: %v", errBrokeOff, p)
+			}
+			done <- made
+		}()
+		made = s.record(ctx, c)
+	}()
 	refused := errBrokeOff // of a check that panics
 	defer func() {
 		if refused == nil {

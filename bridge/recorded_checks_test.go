@@ -95,3 +95,16 @@ func TestACreationThatCannotBeRecordedIsNotMade(t *testing.T) {
 		t.Errorf("Keycloak got %v, withdrawn %+v", calls, o.withdrawn)
 	}
 }
+
+// TestARecorderThatPanicsEndsOnlyTheRequest although it runs beside the checks.
+func TestARecorderThatPanicsEndsOnlyTheRequest(t *testing.T) {
+	t.Parallel()
+	o := newSearching(t)
+	o.intends = func() { panic("a mistake of the recorder") } //nolint:forbidigo // what it is about
+	if _, err := o.service.Create(t.Context(), o.call("/Users", ""), joe()); err == nil {
+		t.Error("the creation succeeds")
+	}
+	if calls := o.written(); len(calls) != 0 {
+		t.Errorf("Keycloak got %v", calls)
+	}
+}

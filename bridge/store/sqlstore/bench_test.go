@@ -46,6 +46,29 @@ func succeeded(c change.Change) store.Activity {
 	}
 }
 
+// write journals changes by some writers at the same time, with their requests.
+func write(tb testing.TB, s *Store, changes, writers int) {
+	tb.Helper()
+	var all sync.WaitGroup
+	for writer := range writers {
+		all.Go(func() {
+			for n := writer; n < changes; n += writers {
+				c := twoKilobytes(n)
+				if err := s.Intend(tb.Context(), c); err != nil {
+					tb.Error(err)
+				}
+				c.Outcome = change.Done
+				if err := s.Settle(tb.Context(), c); err != nil {
+					tb.Error(err)
+				}
+				s.Act(succeeded(c))
+			}
+		})
+	}
+	all.Wait()
+	flushed(tb, s)
+}
+
 // BenchmarkChanges journals changes: an intent that is on the disk, a settlement, and the request in the activity. It reports the bytes of the file
 // for each change.
 func BenchmarkChanges(b *testing.B) {

@@ -3,10 +3,8 @@ package sqlstore
 import (
 	"path/filepath"
 	"runtime"
-	"sync"
 	"testing"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/store/seal"
 )
 
@@ -20,33 +18,10 @@ func TestWhatAChangeCosts(t *testing.T) { //nolint:paralleltest // it counts the
 		mostHeap         = 25_000_000 // bytes after a garbage collection
 	)
 	s := open(t, filepath.Join(t.TempDir(), "store.db"), ring(t, seal.NewKey()))
-	work := make(chan int)
-	write := func() {
-		for n := range work {
-			c := twoKilobytes(n)
-			if err := s.Intend(t.Context(), c); err != nil {
-				t.Error(err)
-			}
-			c.Outcome = change.Done
-			if err := s.Settle(t.Context(), c); err != nil {
-				t.Error(err)
-			}
-			s.Act(succeeded(c))
-		}
-	}
 	heapBefore := heap()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	var all sync.WaitGroup
-	for range writers {
-		all.Go(write)
-	}
-	for n := range changes {
-		work <- n
-	}
-	close(work)
-	all.Wait()
-	flushed(t, s)
+	write(t, s, changes, writers)
 	runtime.ReadMemStats(&after)
 	if got := (after.Mallocs - before.Mallocs) / changes; got > mostAllocations {
 		t.Errorf("a change takes %d allocations, want at most %d", got, mostAllocations)
